@@ -1,0 +1,68 @@
+// Package broker numbers the messages of rooms, keeps them, and brings them to the hubs that watch.
+// It is the only place where the order of a room is decided. DESIGN.md beside this file has the reasons.
+package broker
+
+import (
+	"context"
+
+	"hubbub/wire"
+)
+
+// Broker is truth in a log and speed in a push. All its methods but Run may be called from any
+// goroutine, before Run as well as while it runs.
+type Broker interface {
+	// Run brings messages to the sink until ctx ends, and blocks. It is called once. All calls to the
+	// sink come from one goroutine at a time; what was accepted before ctx ended is delivered before Run returns.
+	Run(ctx context.Context, to Sink) error
+
+	// Publish numbers and stores the messages, in their order and atomically for the room, and brings them to whoever
+	// watches it. It never blocks. done is called exactly once, never from within Publish, with one answer per
+	// message in the same order; it must not block. The broker owns m and its payloads from the call on.
+	Publish(room string, m []wire.Message, done func([]Accepted))
+
+	// Signal brings m to whoever watches the room now. It is not stored and has no position. It never
+	// blocks; under pressure signals are dropped.
+	Signal(room string, m wire.Message)
+
+	// Watch says whether the room's messages are wanted here. It is level-triggered and never blocks: after the last call
+	// said on, Watching will be called once, and Deliver for everything behind its position, until a call says off.
+	Watch(room string, on bool)
+
+	// History reads what is kept behind after, oldest first: at most limit messages, fewer when they grow beyond 256 KiB
+	// together (but one at least, if there is one). An empty after.Epoch means the current epoch; another epoch
+	// than the current one gives the current epoch's Epoch, First and Last and no messages. A limit of 0 asks for those three alone.
+	// Like all reading it sees every publish of which done was called. It blocks, until ctx ends at most.
+	History(ctx context.Context, room string, after wire.Position, limit int) (Page, error)
+}
+
+// Sink is what a broker calls: the hub. Its methods may block for a moment (the hub's inbox is
+// bounded), so a broker holds no lock of its own while it calls them.
+type Sink interface {
+	// Watching: from here on everything after at will come. tail is the end of what is kept, oldest first, up to
+	// at (as much as the broker likes to give, consecutive, in the epoch of at).
+	Watching(room string, at wire.Position, tail []wire.Message)
+	// Deliver: consecutive messages. What lies between the last delivered one (or Watching's position)
+	// and the first of run is gone: announce it.
+	Deliver(room, epoch string, run []wire.Message)
+	// Reset: the room's log has a new epoch; at is the position before its first message.
+	Reset(room string, at wire.Position)
+	// Signal: not stored, no position.
+	Signal(room string, m wire.Message)
+}
+
+// Accepted answers one published message. A Duplicate carries the position of the first publish with its key.
+// Err is a *wire.Error; the message is then not stored, or, when it is Unavailable, possibly stored: the client
+// may retry with the same key.
+type Accepted struct {
+	Position  wire.Position
+	Duplicate bool
+	Err       error
+}
+
+// Page is a piece of a room's log: First and Last are the oldest kept and the newest offset of the whole log
+// (1 and 0 when it is empty), Messages ascend without holes.
+type Page struct {
+	Epoch       string
+	First, Last uint64
+	Messages    []wire.Message
+}
