@@ -11,13 +11,15 @@ import (
 // Broker is truth in a log and speed in a push. All its methods but Run may be called from any
 // goroutine, before Run as well as while it runs.
 type Broker interface {
-	// Run brings messages to the sink until ctx ends, and blocks. It is called once. All calls to the
-	// sink come from one goroutine at a time; what was accepted before ctx ended is delivered before Run returns.
+	// Run brings messages to the sink until ctx ends, and blocks; it then returns nil, otherwise why it could not go on. It
+	// is called once. All calls to the sink come from one goroutine at a time; what was accepted before ctx ended is
+	// delivered, and answered, before Run returns. What is published later is answered with Unavailable.
 	Run(ctx context.Context, to Sink) error
 
 	// Publish numbers and stores the messages, in their order and atomically for the room, and brings them to whoever
 	// watches it. It never blocks. done is called exactly once, never from within Publish, with one answer per
-	// message in the same order; it must not block. The broker owns m and its payloads from the call on.
+	// message in the same order, and publishes to one room are answered in their order. It must not block, nor keep the
+	// slice, which is used again. The broker owns m from the call on; the payloads are read-only from then on, for everybody.
 	Publish(room string, m []wire.Message, done func([]Accepted))
 
 	// Signal brings m to whoever watches the room now. It is not stored and has no position. It never
@@ -25,7 +27,9 @@ type Broker interface {
 	Signal(room string, m wire.Message)
 
 	// Watch says whether the room's messages are wanted here. It is level-triggered and never blocks: after the last call
-	// said on, Watching will be called once, and Deliver for everything behind its position, until a call says off.
+	// said on, Watching will be called once, and Deliver for everything behind its position, until a call says off. Saying
+	// on again changes nothing; off and on again brings another Watching, also when the broker saw no time between them
+	// (several such pairs may share one). Calls that were under way may still come after off, and before the next Watching.
 	Watch(room string, on bool)
 
 	// History reads what is kept behind after, oldest first: at most limit messages, fewer when they grow beyond 256 KiB
@@ -36,7 +40,7 @@ type Broker interface {
 }
 
 // Sink is what a broker calls: the hub. Its methods may block for a moment (the hub's inbox is
-// bounded), so a broker holds no lock of its own while it calls them.
+// bounded), so a broker holds no lock of its own while it calls them. It may keep the slices that it is given; the payloads are read-only.
 type Sink interface {
 	// Watching: from here on everything after at will come. tail is the end of what is kept, oldest first, up to
 	// at (as much as the broker likes to give, consecutive, in the epoch of at).
@@ -59,8 +63,9 @@ type Accepted struct {
 	Err       error
 }
 
-// Page is a piece of a room's log: First and Last are the oldest kept and the newest offset of the whole log
-// (1 and 0 when it is empty), Messages ascend without holes.
+// Page is a piece of a room's log: First and Last are the oldest kept and the newest offset of the whole log, Messages ascend
+// without holes. When nothing is kept, First is one more than Last: 1 and 0 in a new room, 58 and 57 when all 57 are trimmed. So
+// what lies between after and First is gone, and a message that follows has the offset First at least.
 type Page struct {
 	Epoch       string
 	First, Last uint64

@@ -2,15 +2,24 @@ package hub
 
 import "time"
 
+// Buffer is the memory that a Read fills. An idle connection must hold none, and whether there is something to read is only known
+// once it was tried; so Read borrows for each try and gives back before it waits. Both are called on the reader's goroutine, several times a Read.
+type Buffer interface {
+	// Borrow returns the memory to read into, not empty: the free end of a buffer that holds half a frame already, or a fresh one.
+	Borrow() []byte
+	// GiveBack says that nothing was put into what Borrow returned. After a Read with n > 0 it is not called: the bytes are the caller's.
+	GiveBack()
+}
+
 // Conn is a bare, upgraded connection: bytes, no frames. The real one is over TCP (web/socket.go); the one
 // in internal/testkit can stall, take n bytes, or fail.
 //
 // Read and ReadDeadline belong to the connection's reader; the writing half belongs to whoever holds the
 // Peer's lock, or, while the peer is in the slow lane, to its one goroutine. CloseWrite and Close may come from either.
 type Conn interface {
-	// Read blocks until there is something to read, and only then calls borrow for a buffer to put it in, so that an idle
-	// connection holds none. It returns the part of the buffer that was filled; at the end of the stream io.EOF.
-	Read(borrow func() []byte) ([]byte, error)
+	// Read blocks until something has come and returns how much of the borrowed buffer it filled: n > 0 with a nil error, or 0 with
+	// an error; at the end of the stream io.EOF. It tries the socket first, so a caller need not guess whether there is more.
+	Read(into Buffer) (n int, err error)
 	// SetReadDeadline ends a Read, also one that is waiting, with os.ErrDeadlineExceeded. Any goroutine may call it.
 	SetReadDeadline(t time.Time) error
 	// TryWrite writes what the socket takes without waiting. n < len(p) with a nil error says: no more now.

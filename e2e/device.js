@@ -1,0 +1,24 @@
+import { once } from "node:events";
+import WebSocket from "ws";
+
+/** Something that is no browser, in a room by the pipe. */
+export class Device {
+  heard = [];
+
+  static async connect(hub, name, room) {
+    const device = new Device();
+    const address = `ws://127.0.0.1:${hub.port}/ws/${encodeURIComponent(name)}?room=${encodeURIComponent(room)}`;
+    device.socket = new WebSocket(address);
+    device.socket.on("message", (data, binary) => device.heard.push(binary ? data : data.toString()));
+    await once(device.socket, "open");
+    return device;
+  }
+
+  send(data) {
+    this.socket.send(data);
+  }
+
+  close() {
+    this.socket.close();
+  }
+}

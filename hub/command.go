@@ -1,0 +1,344 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"hubbub/broker"
+	"hubbub/wire"
+)
+
+// JoinOptions is what a join asks for.
+type JoinOptions struct {
+	Ref                   wire.Ref
+	Room                  string
+	Last                  int64          // the last n messages first; −1: not asked for
+	After                 *wire.Position // everything behind this position; nil: not asked for
+	Presence, HasPresence bool
+}
+
+// join is a join on its way.
+type join struct {
+	JoinOptions
+	peer     *Peer
+	done     chan error // told when the member has its cursor, or why it gets none; nil: the answer is a frame
+	deadline time.Time
+	answered bool
+	asked    bool        // the broker has been asked about After
+	page     broker.Page // its answer
+	err      error
+}
+
+// Join puts the peer into a room; the answer is a frame. The caller has checked the name and the right to it. It may wait for the inbox.
+func (p *Peer) Join(o JoinOptions) {
+	p.mu.Lock()
+	p.pending = append(p.pending, o.Room)
+	p.mu.Unlock()
+	p.hub.send(&join{JoinOptions: o, peer: p})
+}
+
+// JoinNow is Join for a pipe: it returns when the peer is in the room, or a *wire.Error. It blocks.
+func (p *Peer) JoinNow(ctx context.Context, o JoinOptions) error {
+	j := &join{JoinOptions: o, peer: p, done: make(chan error, 1)}
+	if p.hub.send(j) {
+		select {
+		case err := <-j.done:
+			return err
+		case <-ctx.Done():
+		case <-p.hub.done:
+		}
+	}
+	return unavailable(o.Room)
+}
+
+func unavailable(room string) *wire.Error {
+	return &wire.Error{
+		Code: wire.Unavailable, RetryAfter: 1,
+		Message: fmt.Sprintf("the log of room %q cannot be had at the moment: try again", room),
+	}
+}
+
+func (j *join) do(h *Hub) {
+	p := j.peer
+	if p.ended {
+		j.refuse(unavailable(j.Room))
+		return
+	}
+	r := h.rooms[j.Room]
+	if m := p.in(r); m != nil {
+		h.rejoin(m, j)
+		return
+	}
+	if len(p.rooms)+p.joining >= h.o.MaxRooms {
+		j.refuse(&wire.Error{
+			Code:    wire.TooManyRooms,
+			Message: fmt.Sprintf("a connection may be in %d rooms: leave one first", h.o.MaxRooms),
+		})
+		return
+	}
+	if r == nil {
+		r = &room{name: j.Room, log: &roomLog{}, roster: map[string]int{}, views: make([]*view, len(h.shards))}
+		h.rooms[j.Room] = r
+		h.stats.rooms.Add(1)
+		h.o.Broker.Watch(j.Room, true)
+	}
+	r.idleSince = time.Time{}
+	p.joining++
+	if !r.live {
+		j.deadline = time.Now().Add(joinWait)
+		r.waiting = append(r.waiting, j)
+		h.waiting = append(h.waiting, j)
+		return
+	}
+	h.seat(r, j)
+}
+
+// seat fixes where a join's cursor begins.
+func (h *Hub) seat(r *room, j *join) {
+	l := r.log
+	end, begin := l.end.Load(), l.current().base
+	cursor, quiet, at := end, false, l.position()
+	switch {
+	case j.After != nil:
+		seq, known := l.find(*j.After)
+		switch {
+		case known && seq <= end:
+			cursor = seq
+		case end == begin+1 && j.After.Offset == 0: // an empty room, and a client that has nothing of it
+		case known && !j.asked:
+			h.ask(j)
+			return
+		case known && j.err != nil:
+			h.giveUp(r, j)
+			return
+		case known && j.page.Epoch == j.After.Epoch && j.page.Last >= j.After.Offset:
+			cursor, at = seq, *j.After // this log is behind the broker: wait there
+			l.claimed = max(l.claimed, seq)
+		default:
+			cursor = begin // where the epoch is announced
+		}
+	case j.Last >= 0:
+		cursor, quiet = max(end-j.Last, begin+1), true
+	}
+	h.admit(r, j, &member{peer: j.peer, room: r, cursor: cursor, quiet: quiet}, at)
+}
+
+// ask asks the broker whether a client that is ahead of this log is right; the join comes back through the inbox.
+func (h *Hub) ask(j *join) {
+	j.asked = true
+	h.asks.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), historyWait)
+		defer cancel()
+		j.page, j.err = h.o.Broker.History(ctx, j.Room, wire.Position{}, 0)
+		h.send((*asked)(j))
+	})
+}
+
+// asked is a join whose question has been answered.
+type asked join
+
+func (a *asked) do(h *Hub) {
+	j := (*join)(a)
+	r := h.rooms[j.Room]
+	if j.peer.ended || r == nil || !r.live {
+		h.giveUp(r, j)
+		return
+	}
+	h.seat(r, j)
+}
+
+// admit makes the member, and has its shard say so.
+func (h *Hub) admit(r *room, j *join, m *member, at wire.Position) {
+	p := j.peer
+	j.answered = true
+	p.joining--
+	p.rooms = append(p.rooms, m)
+	r.enter(p.client)
+	r.spoken[p.dialect]++
+	r.size.Add(1)
+	r.idleSince = time.Time{}
+	h.stats.members.Add(1)
+	m.presence, m.watcher = j.Presence, j.Presence
+	if m.watcher {
+		r.watchers++
+	}
+	h.presenceChanged(r)
+	h.logs.Use(&r.log.Log)
+
+	i := slices.Index(h.shards, p.shard)
+	v := r.views[i]
+	if v == nil {
+		v = &view{room: r, shard: p.shard}
+		r.views[i] = v
+	}
+	v.count++
+	m.view = v
+	var joined []byte
+	if p.dialect == wire.JSON {
+		joined = frame(wire.AppendJoined(nil, j.Ref, r.name, at, len(r.roster)))
+	}
+	p.shard.order(order{kind: orderAdd, peer: p, member: m, frames: joined, done: j.done})
+}
+
+// rejoin answers a second join of the same room: the current end, and nothing is replayed.
+func (h *Hub) rejoin(m *member, j *join) {
+	r := m.room
+	if j.HasPresence && j.Presence != m.watcher {
+		m.watcher = j.Presence
+		if r.watchers--; m.watcher {
+			r.watchers += 2
+		}
+		j.peer.shard.order(order{kind: orderPresence, member: m, on: j.Presence})
+	}
+	text := wire.AppendJoined(nil, j.Ref, r.name, r.log.position(), len(r.roster))
+	j.peer.shard.order(order{kind: orderAnswer, peer: j.peer, frames: frame(text), room: r.name, done: j.done})
+}
+
+// refuse answers a join with an error.
+func (j *join) refuse(err *wire.Error) {
+	o := order{kind: orderAnswer, peer: j.peer, room: j.Room, done: j.done, err: err}
+	if j.done == nil {
+		o.frames = frame(wire.AppendError(nil, j.Ref, err))
+	}
+	j.peer.shard.order(o)
+}
+
+// expire refuses a join whose room did not become live in time.
+func (j *join) expire(h *Hub) {
+	if j.answered {
+		return
+	}
+	h.giveUp(h.rooms[j.Room], j)
+}
+
+// giveUp refuses a join that had to wait for the broker, in vain.
+func (h *Hub) giveUp(r *room, j *join) {
+	j.answered = true
+	j.peer.joining--
+	if r != nil {
+		if i := slices.Index(r.waiting, j); i >= 0 {
+			r.waiting = slices.Delete(r.waiting, i, i+1)
+		}
+		h.maybeIdle(r)
+	}
+	j.refuse(unavailable(j.Room))
+}
+
+// in finds the peer's membership of a room; nil if there is none. A connection is in a few rooms, seldom in many: a list does.
+func (p *Peer) in(r *room) *member {
+	if r == nil {
+		return nil
+	}
+	for _, m := range p.rooms {
+		if m.room == r {
+			return m
+		}
+	}
+	return nil
+}
+
+// leave is a leave on its way.
+type leave struct {
+	peer *Peer
+	ref  wire.Ref
+	room string
+}
+
+// Leave takes the peer out of a room; the answer is a frame. It may wait for the inbox.
+func (p *Peer) Leave(ref wire.Ref, room string) { p.question(&leave{p, ref, room}) }
+
+// question sends a command that one order will answer.
+func (p *Peer) question(c command) {
+	p.account(1, 0)
+	if !p.hub.send(c) {
+		p.account(-1, 0)
+	}
+}
+
+func (l *leave) do(h *Hub) {
+	m := l.peer.in(h.rooms[l.room])
+	if m == nil {
+		err := &wire.Error{Code: wire.NotJoined, Message: "this connection is not in the room: nothing to leave"}
+		l.peer.shard.order(order{kind: orderAnswer, peer: l.peer, frames: frame(wire.AppendError(nil, l.ref, err)), counted: true})
+		return
+	}
+	var left []byte
+	if l.ref != "" {
+		left = frame(wire.AppendLeft(nil, l.ref, l.room))
+	}
+	l.peer.rooms = slices.DeleteFunc(l.peer.rooms, func(x *member) bool { return x == m })
+	h.drop(m, left, true)
+}
+
+// drop takes a member out of its room.
+func (h *Hub) drop(m *member, left []byte, counted bool) {
+	r, p := m.room, m.peer
+	r.exit(p.client)
+	r.spoken[p.dialect]--
+	r.size.Add(-1)
+	h.stats.members.Add(-1)
+	if m.watcher {
+		r.watchers--
+	}
+	h.presenceChanged(r)
+	if m.view.count--; m.view.count == 0 {
+		r.views[slices.Index(h.shards, p.shard)] = nil
+	}
+	h.maybeIdle(r)
+	p.shard.order(order{kind: orderRemove, peer: p, member: m, frames: left, counted: counted})
+}
+
+// ended is a peer whose connection has ended.
+type ended struct{ peer *Peer }
+
+// End takes the peer out of all its rooms and stops counting it. The reader calls it once, last of all. It may wait for the inbox.
+func (p *Peer) End(code wire.CloseCode) {
+	p.hub.stats.ended(p.dialect, code)
+	p.hub.send(&ended{p})
+}
+
+func (e *ended) do(h *Hub) {
+	p := e.peer
+	p.ended = true
+	for _, m := range p.rooms {
+		h.drop(m, nil, false)
+	}
+	p.rooms = nil
+	p.shard.order(order{kind: orderEnd, peer: p})
+}
+
+// members is a question who is in a room.
+type members struct {
+	peer *Peer
+	ref  wire.Ref
+	room string
+}
+
+// Members asks who is in a room; the answer is a frame. It may wait for the inbox.
+func (p *Peer) Members(ref wire.Ref, room string) { p.question(&members{p, ref, room}) }
+
+func (q *members) do(h *Hub) {
+	var list []wire.Member
+	count := 0
+	if r := h.rooms[q.room]; r != nil {
+		list, count = r.members(), len(r.roster)
+	}
+	text := wire.AppendMembers(nil, q.ref, q.room, count, list)
+	q.peer.shard.order(order{kind: orderAnswer, peer: q.peer, frames: frame(text), counted: true})
+}
+
+// barrier tells when all shards have come to it.
+type barrier struct{ done chan error }
+
+func (b *barrier) do(h *Hub) {
+	for _, s := range h.shards {
+		s.order(order{kind: orderBarrier, done: b.done})
+	}
+}
+
+func pageKey(room string, at wire.Position) string {
+	return strconv.FormatUint(at.Offset, 36) + " " + at.Epoch + " " + room
+}

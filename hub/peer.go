@@ -1,0 +1,340 @@
+package hub
+
+import (
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hubbub/wire"
+)
+
+// answerBytes is how many unsent bytes of answers a peer may have before its reader waits: then TCP
+// holds the client back.
+const answerBytes = 64 << 10
+
+// Peer is the writing half of one connection: what the hub's shards, the reader's answers and the slow lane write through, and
+// the cursors that say how far it has read in each of its rooms.
+//
+// A peer is in one of two lanes. In the fast lane its shard writes to it without blocking, and so may anyone who has an answer for it. What a
+// socket does not take at once puts it into the slow lane: then one goroutine alone writes, and everyone else appends to out.
+// A peer begins in the slow lane, without a goroutine, because it exists before its upgrade: Attach brings it to the fast one.
+type Peer struct {
+	// immutable
+	hub     *Hub
+	shard   *shard
+	client  string
+	id      string
+	dialect wire.Dialect
+
+	// owned by the hub's goroutine
+	rooms   []*member // what it has joined
+	joining int       // joins without an answer
+	ended   bool
+
+	sweepIndex int // owned by the shard
+
+	heard atomic.Int64 // when the peer last sent anything: ns since the hub's start
+	slow  atomic.Bool  // changed under mu; read without it where a stale answer is repaired by a mark
+
+	mu       sync.Mutex // guards what follows and one non-blocking write; nobody waits while holding it
+	conn     Conn       // nil until Attach
+	out      []byte     // goes out before any room's messages; may begin in the middle of a frame
+	flushing bool       // in the shard's list of peers whose out is to be written
+	members  []*member  // the cursors; same order as joined
+	turn     int        // slow lane: the member that is served next
+
+	closing  wire.CloseCode // 0 until somebody closes
+	reason   string
+	linger   bool   // the farewell waits until all cursors are at the end
+	farewell []byte // the close frame, once the reader has ended the peer
+	said     bool   // the farewell is in out, nothing comes behind it
+	sent     uint64 // bytes the slow lane has written
+	gone     bool   // nothing is written any more
+
+	// the reader's back-pressure, see Await
+	unanswered      int // commands without an answer, but for joins
+	unansweredBytes int
+	pending         []string      // rooms whose join has no answer yet
+	waiter          chan struct{} // sender: whoever changes the above; receiver: the reader; capacity 1; never closed; nil until needed
+	paused          bool          // the reader waits
+}
+
+// member is one peer in one room: a cursor.
+type member struct {
+	peer *Peer
+	room *room
+	view *view
+
+	index    int  // in view.members; owned by the shard
+	presence bool // owned by the shard
+	watcher  bool // the same as the hub's goroutine sees it
+
+	// guarded by peer.mu
+	cursor int64
+	quiet  bool // joined with `last`: what is missing before its first message is no gap
+	stale  bool // missed a presence event: the next one carries the count alone
+	left   bool
+}
+
+// NewPeer counts a connection of client and gives it its shard. It has no socket yet: Attach or End must follow.
+func (h *Hub) NewPeer(client string, d wire.Dialect) *Peer {
+	n := h.lastPeer.Add(1)
+	p := &Peer{
+		hub: h, shard: h.shards[n%uint64(len(h.shards))], client: client, dialect: d,
+		id: h.o.Instance + "-" + strconv.FormatUint(n, 36),
+	}
+	p.slow.Store(true)
+	h.stats.connections[d].Add(1)
+	return p
+}
+
+// ID names the connection among all connections of all instances.
+func (p *Peer) ID() string { return p.id }
+
+// Client is who connected.
+func (p *Peer) Client() string { return p.client }
+
+// Dialect is what the connection speaks.
+func (p *Peer) Dialect() wire.Dialect { return p.dialect }
+
+// Hub is where the peer lives.
+func (p *Peer) Hub() *Hub { return p.hub }
+
+// Heard notes that the peer has sent something. Only the reader calls it.
+func (p *Peer) Heard() { p.heard.Store(p.hub.now()) }
+
+// Attach gives the peer its socket: what waits in out is written, and the shard's pings begin. Only the reader calls it, once.
+func (p *Peer) Attach(conn Conn) {
+	p.Heard()
+	p.mu.Lock()
+	p.conn = conn
+	p.mu.Unlock()
+	p.shard.order(order{kind: orderAttach, peer: p})
+	p.resume()
+}
+
+// Send writes frames, now if the socket takes them and the peer is in the fast lane. It never blocks. Any goroutine may call it.
+func (p *Peer) Send(frames []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.farewell != nil || p.gone {
+		return
+	}
+	p.out = append(p.out, frames...)
+	if !p.slow.Load() {
+		p.flushLocked()
+	}
+}
+
+// Post appends frames, built by build, to what goes out before the next messages; the shard writes them. It never blocks. Any goroutine
+// may call it. It is for answers that come from elsewhere: many of them share one write, often with a message.
+func (p *Peer) Post(build func(out []byte) []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.farewell != nil || p.gone {
+		return
+	}
+	p.out = build(p.out)
+	p.scheduleLocked()
+}
+
+// scheduleLocked asks the shard to write out.
+func (p *Peer) scheduleLocked() {
+	if !p.flushing && !p.slow.Load() && len(p.out) > 0 {
+		p.flushing = true
+		p.shard.flush(p)
+	}
+}
+
+// flushLocked writes out. In the fast lane only.
+func (p *Peer) flushLocked() {
+	if len(p.out) == 0 {
+		return
+	}
+	n, err := p.writeLocked(p.out)
+	switch {
+	case err != nil:
+		p.failLocked()
+	case n < len(p.out):
+		p.out = append(p.out[:0], p.out[n:]...)
+		p.goSlowLocked()
+	default:
+		p.clearOutLocked()
+	}
+}
+
+// clearOutLocked empties out and lets a large buffer go, so that an idle peer holds none.
+func (p *Peer) clearOutLocked() {
+	if cap(p.out) > 512 {
+		p.out = nil
+	}
+	p.out = p.out[:0]
+	p.notifyLocked()
+}
+
+// writeLocked is the only place that writes to the socket.
+func (p *Peer) writeLocked(b []byte) (int, error) {
+	n, err := p.conn.TryWrite(b)
+	if n > 0 {
+		p.hub.stats.writes.Add(1)
+		p.hub.stats.bytesOut.Add(uint64(n))
+	}
+	return n, err
+}
+
+// failLocked gives the peer up after a write error: the reader notices by itself, the socket being broken.
+func (p *Peer) failLocked() {
+	p.gone = true
+	p.out = nil
+	p.forgetLocked()
+	p.notifyLocked()
+	_ = p.conn.SetReadDeadline(past)
+}
+
+// forgetLocked gives up all cursors: nothing of any room follows.
+func (p *Peer) forgetLocked() {
+	for _, m := range p.members {
+		m.left = true
+	}
+	p.members = nil
+}
+
+// past is a deadline that wakes a reader at once.
+var past = time.Unix(1, 0)
+
+// Close asks for the connection to be closed with a code. It waits for nothing: the reader wakes up, says the farewell and ends the
+// peer. The first call counts. Any goroutine may call it.
+func (p *Peer) Close(code wire.CloseCode, reason string) { p.close(code, reason, false) }
+
+// CloseGently is Close behind everything that the peer's rooms have for it.
+func (p *Peer) CloseGently(code wire.CloseCode, reason string) { p.close(code, reason, true) }
+
+func (p *Peer) close(code wire.CloseCode, reason string, linger bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing != 0 {
+		return
+	}
+	p.closing, p.reason, p.linger = code, reason, linger
+	p.notifyLocked()
+	if p.conn != nil {
+		_ = p.conn.SetReadDeadline(past)
+	}
+}
+
+// Closing says with which code somebody has asked to close, 0 if nobody has.
+func (p *Peer) Closing() wire.CloseCode {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closing
+}
+
+// Interrupt wakes the reader out of a Read or an Await.
+func (p *Peer) Interrupt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.notifyLocked()
+	if p.conn != nil {
+		_ = p.conn.SetReadDeadline(past)
+	}
+}
+
+// Farewell ends the writing half: code 0 without a word, CloseNoStatus with an empty close frame. The close frame goes out behind
+// what is buffered, then FIN. It does not wait; Gone says when it is done. Only the reader calls it, once.
+func (p *Peer) Farewell(code wire.CloseCode, reason string) {
+	p.mu.Lock()
+	if p.closing != 0 {
+		code, reason = p.closing, p.reason
+	}
+	p.closing = max(code, 1)
+	if code == 0 || p.gone || p.conn == nil {
+		p.gone = true
+		p.out = nil
+		p.forgetLocked()
+		p.mu.Unlock()
+		return
+	}
+	p.farewell = wire.AppendClose(nil, code, reason)
+	if !p.linger {
+		p.forgetLocked()
+	}
+	slow := p.slow.Load()
+	p.slow.Store(true) // the shard keeps out from here on
+	p.mu.Unlock()
+	if !slow {
+		p.resume()
+	}
+}
+
+// Gone reports whether nothing will be written any more, and what the reader has to count the end as.
+func (p *Peer) Gone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gone
+}
+
+// Drop ends all writing at once; the reader calls it before it closes the socket.
+func (p *Peer) Drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+	p.out = nil
+	p.forgetLocked()
+}
+
+// Await blocks the reader until ok holds or the peer is closing, and says whether it may go on. ok is called under
+// the peer's lock with its load; it must only look.
+func (p *Peer) Await(ok func(Load) bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.closing == 0 && !p.gone && !ok(Load{p.unanswered, p.unansweredBytes, len(p.out), p.pending}) {
+		if p.waiter == nil {
+			p.waiter = make(chan struct{}, 1)
+		}
+		p.paused = true
+		p.mu.Unlock()
+		<-p.waiter
+		p.mu.Lock()
+		p.paused = false
+		p.Heard() // it could not be heard while nobody listened
+	}
+	return p.closing == 0 && !p.gone
+}
+
+// Load is what a peer has outstanding.
+type Load struct {
+	Unanswered      int // commands but for joins
+	UnansweredBytes int
+	Out             int      // bytes of answers not yet written
+	Joining         []string // rooms whose join has no answer yet
+}
+
+// Light reports whether a reader may go on reading.
+func (l Load) Light() bool {
+	return l.Unanswered < 64 && len(l.Joining) < 64 && l.UnansweredBytes < 256<<10 && l.Out < answerBytes
+}
+
+// Settled reports whether no join of the room is on its way: commands of one connection to one room take
+// effect in their order.
+func (l Load) Settled(room string) bool { return !slices.Contains(l.Joining, room) }
+
+func (p *Peer) notifyLocked() {
+	if p.waiter != nil {
+		select {
+		case p.waiter <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// account counts commands that wait for an answer.
+func (p *Peer) account(n, bytes int) {
+	p.mu.Lock()
+	p.unanswered += n
+	p.unansweredBytes += bytes
+	p.notifyLocked()
+	p.mu.Unlock()
+	p.hub.unanswered.Add(int64(n))
+}

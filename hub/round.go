@@ -1,0 +1,219 @@
+package hub
+
+import (
+	"time"
+
+	"hubbub/wire"
+)
+
+// sideBytes is how much signals and presence events of one room may wait for its next round; what is
+// beyond is dropped and counted.
+const sideBytes = 64 << 10
+
+// sharedRuns is how many different cursors of one room share runs in one round; others get their own.
+const sharedRuns = 8
+
+// view is a room as one shard sees it: the room's members whose connections the shard owns.
+type view struct {
+	room  *room // immutable
+	shard *shard
+
+	count int // members; owned by the hub's goroutine
+
+	dirty bool // guarded by shard.mu
+
+	// owned by the shard's goroutine
+	members []*member
+	at      time.Time // when the next round is due
+	last    time.Time // when the last round began
+	queued  bool      // in shard.due
+	next    int       // of the round under way: members[:next] have been served; 0 between rounds
+	// underway: a round was interrupted; again: there is news since it began; behind: it left somebody behind
+	underway, again, behind bool
+	sides                   []side // for the next round
+	sending                 []side // of the round under way
+	waiting                 int    // bytes in sides
+}
+
+// side is what passes beside the log: a signal or a presence event.
+type side struct {
+	frame  []byte
+	count  []byte // presence: the count alone, for who missed an event; nil for a signal
+	except string // the connection that sent the signal
+}
+
+// addSide keeps a side for the next round.
+func (v *view) addSide(s *shard, d side) {
+	if v.waiting+len(d.frame) > sideBytes {
+		s.hub.stats.sidesDropped.Add(uint64(len(v.members)))
+		for _, m := range v.members {
+			m.stale = m.stale || d.count != nil
+		}
+		return
+	}
+	v.waiting += len(d.frame)
+	v.sides = append(v.sides, d)
+	s.schedule(v, time.Now())
+}
+
+// appendSides appends what m gets of the round's sides.
+func (v *view) appendSides(dst []byte, m *member) []byte {
+	for _, d := range v.sending {
+		switch {
+		case d.count == nil:
+			if d.except != m.peer.id {
+				dst = append(dst, d.frame...)
+			}
+		case !m.presence:
+		case m.stale:
+			dst = append(dst, d.count...)
+			m.stale = false
+		default:
+			dst = append(dst, d.frame...)
+		}
+	}
+	return dst
+}
+
+// missSides notes that a member in the slow lane did not get the round's sides.
+func (v *view) missSides(m *member) {
+	for _, d := range v.sending {
+		if d.count == nil && d.except != m.peer.id {
+			v.shard.hub.stats.sidesDropped.Add(1)
+		} else if d.count != nil && m.presence {
+			v.shard.hub.stats.sidesDropped.Add(1)
+			m.stale = true
+		}
+	}
+}
+
+// round writes to every member what its room has for it; more says that it was interrupted, or that somebody is still behind.
+func (s *shard) round(v *view, now time.Time) (more bool) {
+	if !v.underway {
+		v.last = now
+		v.underway, v.again, v.behind = true, false, false
+		v.sending, v.sides, v.waiting = v.sides, nil, 0
+	}
+	defer s.endRuns()
+	for v.next < len(v.members) {
+		if s.writes >= passWrites {
+			return true
+		}
+		m := v.members[v.next]
+		v.next++
+		s.serve(v, m)
+	}
+	v.next, v.sending, v.underway = 0, nil, false
+	if v.again && !v.behind {
+		s.schedule(v, now)
+	}
+	return v.behind
+}
+
+// serve writes to one member, if its peer is in the fast lane.
+func (s *shard) serve(v *view, m *member) {
+	p := m.peer
+	if p.slow.Load() {
+		v.missSides(m)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.slow.Load() {
+		v.missSides(m)
+		return
+	}
+	if m.left || p.gone {
+		return
+	}
+	s.serveLocked(v, m)
+	if m.cursor < v.room.log.end.Load() {
+		v.behind = v.behind || !p.slow.Load()
+	}
+}
+
+// serveLocked writes out, the sides and one run, all in one write.
+func (s *shard) serveLocked(v *view, m *member) {
+	p := m.peer
+	var r *run
+	var b []byte
+	if m.cursor < v.room.log.end.Load() {
+		r = s.runFor(v.room, p, m.cursor)
+		if r.kind == stepHole || r.kind == stepEpoch {
+			v.missSides(m)
+			p.goSlowLocked()
+			return
+		}
+		b = r.bytes
+	}
+	head := 0
+	if len(p.out) > 0 || (len(v.sending) > 0 && p.dialect == wire.JSON) {
+		s.joined = append(s.joined[:0], p.out...)
+		if p.dialect == wire.JSON {
+			s.joined = v.appendSides(s.joined, m)
+		}
+		head = len(s.joined)
+		s.joined = append(s.joined, b...)
+		b = s.joined
+	}
+	n := 0
+	if len(b) > 0 {
+		var err error
+		n, err = p.writeLocked(b)
+		s.writes++
+		if err != nil {
+			p.failLocked()
+			return
+		}
+	}
+	if n < head {
+		p.out = append(p.out[:0], b[n:head]...)
+		p.goSlowLocked()
+		return
+	}
+	p.clearOutLocked()
+	if r == nil {
+		return
+	}
+	p.tookLocked(m, r, n-head)
+	s.given += r.delivered(n - head)
+	if n < len(b) {
+		s.hub.stats.observe(r.entries[:m.cursor-r.start], 1)
+		p.goSlowLocked()
+		return
+	}
+	r.wrote++
+}
+
+// runFor is the run from cursor, shared with the round's other members that stand there.
+func (s *shard) runFor(rm *room, p *Peer, cursor int64) *run {
+	for _, r := range s.runs[:s.used] {
+		if r.room == rm && r.start == cursor && r.dialect == p.dialect && r.own == "" && !r.excludes(p.id) {
+			return r
+		}
+	}
+	if s.used == sharedRuns {
+		s.endRuns()
+	}
+	if s.used == len(s.runs) {
+		s.runs = append(s.runs, newRun())
+	}
+	r := s.runs[s.used]
+	s.used++
+	if r.build(rm, p.dialect, cursor, ""); r.excludes(p.id) {
+		r.build(rm, p.dialect, cursor, p.id)
+		r.own = p.id
+	}
+	return r
+}
+
+// endRuns accounts for the runs of a round and lets go of them.
+func (s *shard) endRuns() {
+	for _, r := range s.runs[:s.used] {
+		s.hub.stats.observe(r.entries, r.wrote)
+		r.reset()
+	}
+	s.used = 0
+	s.hub.stats.delivered.Add(uint64(s.given))
+	s.given = 0
+}

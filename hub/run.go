@@ -1,0 +1,115 @@
+package hub
+
+import (
+	"hubbub/wire"
+)
+
+const (
+	// runBytes is how much one write carries at most. Larger writes save nothing: at 64 KB the system call's share is gone.
+	runBytes = 64 << 10
+	// runEntries is how many messages one run holds at most.
+	runEntries = 512
+)
+
+// run is a piece of a room's log as one dialect writes it: consecutive messages from one cursor. In the fast lane all members
+// whose cursor stands at its start share it.
+type run struct {
+	step
+	room    *room
+	start   int64
+	dialect wire.Dialect
+	bytes   []byte
+	ends    []int  // bytes[:ends[i]] ends behind entry i; what follows the last one is signals and presence
+	partial bool   // some entry must not go to everybody: see Except
+	own     string // the connection that has this run for itself, "" if it is shared
+	wrote   int    // members that got it
+
+	buf [runEntries]*entry
+}
+
+func newRun() *run { return &run{} }
+
+// build fills the run with what a member at cursor gets. Messages that must not go to the connection id are left out; "" leaves
+// out nothing and notes in partial that somebody has to have a run of its own.
+func (r *run) build(rm *room, d wire.Dialect, cursor int64, id string) step {
+	r.reset()
+	r.room, r.start, r.dialect = rm, cursor, d
+	r.step = rm.log.next(cursor, r.buf[:0], 2*runBytes)
+	if r.kind != stepRun {
+		return r.step
+	}
+	for i, e := range r.entries {
+		switch {
+		case e.msg.Except == "":
+			r.bytes = e.appendFrame(r.bytes, d, rm.name)
+		case e.msg.Except != id:
+			r.partial = true
+			r.bytes = e.appendFrame(r.bytes, d, rm.name)
+		}
+		r.ends = append(r.ends, len(r.bytes))
+		if len(r.bytes) >= runBytes {
+			r.entries = r.entries[:i+1]
+			r.next = cursor + int64(i+1)
+			break
+		}
+	}
+	return r.step
+}
+
+// excludes reports whether the connection id must not get all of the run.
+func (r *run) excludes(id string) bool {
+	if !r.partial {
+		return false
+	}
+	for _, e := range r.entries {
+		if e.msg.Except == id {
+			return true
+		}
+	}
+	return false
+}
+
+// after says where a cursor stands when the socket took n bytes of the run, and which bytes of a
+// message that was cut have to follow first.
+func (r *run) after(n int) (cursor int64, rest []byte) {
+	if n >= len(r.bytes) {
+		return r.next, nil
+	}
+	begin := 0
+	for i, end := range r.ends {
+		if n < end {
+			if n > begin {
+				return r.start + int64(i) + 1, r.bytes[n:end]
+			}
+			return r.start + int64(i), nil
+		}
+		begin = end
+	}
+	return r.next, r.bytes[n:]
+}
+
+// delivered counts the messages of which the socket took at least a byte.
+func (r *run) delivered(n int) int {
+	count, begin := 0, 0
+	for _, end := range r.ends {
+		if n <= begin {
+			break
+		}
+		if end > begin {
+			count++
+		}
+		begin = end
+	}
+	return count
+}
+
+// reset lets go of the entries, so that a run that lies in a pool keeps no log alive.
+func (r *run) reset() {
+	clear(r.entries)
+	r.step, r.room = step{}, nil
+	r.bytes, r.ends = r.bytes[:0], r.ends[:0]
+	r.partial, r.own, r.wrote = false, "", 0
+	if cap(r.bytes) > 4*runBytes {
+		r.bytes = nil
+	}
+}

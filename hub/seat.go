@@ -1,0 +1,98 @@
+package hub
+
+import "slices"
+
+// add gives a member its cursor and writes `joined`, with what the log has for it, in the same step.
+func (s *shard) add(o *order) {
+	m := o.member
+	v, p := m.view, m.peer
+	m.index = len(v.members)
+	v.members = append(v.members, m)
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.joinedLocked(m.room.name)
+	if p.gone || p.farewell != nil {
+		m.left = true
+		return
+	}
+	p.members = append(p.members, m)
+	p.out = append(p.out, o.frames...)
+	if p.slow.Load() {
+		return
+	}
+	if m.cursor >= m.room.log.end.Load() {
+		p.scheduleLocked()
+		return
+	}
+	sending := v.sending
+	v.sending = nil // a round under way will come to this member
+	s.serveLocked(v, m)
+	s.endRuns()
+	v.sending = sending
+	if m.cursor < m.room.log.end.Load() && !p.slow.Load() && !m.left {
+		p.goSlowLocked()
+	}
+}
+
+// remove takes a member's cursor away.
+func (s *shard) remove(m *member) {
+	v, i := m.view, m.index
+	if i < v.next { // the round under way has served it: keep who takes its place among the served
+		v.next--
+		v.members[i] = v.members[v.next]
+		v.members[i].index = i
+		i = v.next
+	}
+	last := len(v.members) - 1
+	v.members[i] = v.members[last]
+	v.members[i].index = i
+	v.members[last] = nil
+	v.members = v.members[:last]
+
+	p := m.peer
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m.left = true
+	if at := slices.Index(p.members, m); at >= 0 {
+		p.members = slices.Delete(p.members, at, at+1)
+	}
+}
+
+// answer appends the frames of an order, and notes which command they answer.
+func (p *Peer) answer(o *order) {
+	if o.counted {
+		p.account(-1, 0)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o.room != "" {
+		p.joinedLocked(o.room)
+	}
+	if p.farewell != nil || p.gone {
+		return
+	}
+	p.out = append(p.out, o.frames...)
+	p.scheduleLocked()
+}
+
+// joinedLocked notes that the room's join has its answer.
+func (p *Peer) joinedLocked(room string) {
+	if at := slices.Index(p.pending, room); at >= 0 {
+		p.pending = slices.Delete(p.pending, at, at+1)
+		if len(p.pending) == 0 {
+			p.pending = nil
+		}
+		p.notifyLocked()
+	}
+}
+
+// flushNow writes what waits in out. On the shard's goroutine.
+func (p *Peer) flushNow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.flushing = false
+	if !p.slow.Load() && !p.gone {
+		p.flushLocked()
+	}
+}

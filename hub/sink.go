@@ -1,0 +1,164 @@
+package hub
+
+import (
+	"time"
+
+	"hubbub/wire"
+)
+
+// The hub is the broker's Sink: what it is told comes through the same inbox as everything else.
+
+// Watching implements broker.Sink. It may wait for the inbox.
+func (h *Hub) Watching(room string, at wire.Position, tail []wire.Message) {
+	h.send(&watching{room, at, tail})
+}
+
+// Deliver implements broker.Sink. It may wait for the inbox.
+func (h *Hub) Deliver(room, epoch string, run []wire.Message) { h.send(&deliver{room, epoch, run}) }
+
+// Reset implements broker.Sink. It may wait for the inbox.
+func (h *Hub) Reset(room string, at wire.Position) { h.send(&reset{room, at}) }
+
+// Signal implements broker.Sink. It may wait for the inbox.
+func (h *Hub) Signal(room string, m wire.Message) { h.send(&signal{room, m}) }
+
+type watching struct {
+	room string
+	at   wire.Position
+	tail []wire.Message
+}
+
+func (w *watching) do(h *Hub) {
+	r := h.rooms[w.room]
+	if r == nil || r.live { // unwatched meanwhile
+		return
+	}
+	r.log.begin(w.at)
+	for _, j := range r.waiting {
+		r.spoken[j.peer.dialect]++
+	}
+	base := r.log.current().base
+	for i := range w.tail {
+		h.logs.Append(&r.log.Log, newEntry(base+int64(w.tail[i].Offset), r.name, w.tail[i], r.spoken))
+	}
+	for _, j := range r.waiting {
+		r.spoken[j.peer.dialect]--
+	}
+	r.live = true
+	waiting := r.waiting
+	r.waiting = nil
+	for _, j := range waiting {
+		if j.peer.ended {
+			h.giveUp(r, j)
+			continue
+		}
+		h.seat(r, j)
+	}
+	h.maybeIdle(r)
+}
+
+type deliver struct {
+	room, epoch string
+	run         []wire.Message
+}
+
+func (d *deliver) do(h *Hub) {
+	r := h.rooms[d.room]
+	if r == nil || !r.live || len(d.run) == 0 {
+		return
+	}
+	l := r.log
+	if l.current().name != d.epoch {
+		l.begin(wire.Position{Epoch: d.epoch, Offset: d.run[0].Offset - 1})
+	}
+	base := l.current().base
+	for i := range d.run {
+		seq := base + int64(d.run[i].Offset)
+		if seq < l.end.Load() {
+			continue
+		}
+		h.logs.Append(&l.Log, newEntry(seq, r.name, d.run[i], r.spoken))
+		l.end.Store(seq + 1)
+	}
+	h.mark(r)
+}
+
+type reset struct {
+	room string
+	at   wire.Position
+}
+
+func (s *reset) do(h *Hub) {
+	if r := h.rooms[s.room]; r != nil && r.live {
+		r.log.begin(s.at)
+		h.mark(r)
+	}
+}
+
+type signal struct {
+	room string
+	m    wire.Message
+}
+
+func (s *signal) do(h *Hub) {
+	r := h.rooms[s.room]
+	if r == nil || r.spoken[wire.JSON] == 0 {
+		return
+	}
+	f := frame(wire.AppendSignal(nil, r.name, &s.m))
+	for _, v := range r.views {
+		if v != nil {
+			v.shard.order(order{kind: orderSide, view: v, side: side{frame: f, except: s.m.Except}})
+		}
+	}
+}
+
+// mark makes the room dirty where it has members.
+func (h *Hub) mark(r *room) {
+	for _, v := range r.views {
+		if v != nil {
+			v.shard.mark(v)
+		}
+	}
+}
+
+// presenceChanged has the room's next presence event come in time.
+func (h *Hub) presenceChanged(r *room) {
+	if !r.gathering {
+		r.gathering = true
+		h.gathering = append(h.gathering, gather{r, time.Now().Add(gathering)})
+	}
+}
+
+// announce sends a room's presence event.
+func (h *Hub) announce(r *room) {
+	r.gathering = false
+	full, count := r.presence()
+	if full == nil {
+		return
+	}
+	for _, v := range r.views {
+		if v != nil {
+			v.shard.order(order{kind: orderSide, view: v, side: side{frame: full, count: count}})
+		}
+	}
+}
+
+// maybeIdle has a room without members unwatched after a while.
+func (h *Hub) maybeIdle(r *room) {
+	if r.size.Load() == 0 && len(r.waiting) == 0 && r.idleSince.IsZero() {
+		r.idleSince = time.Now()
+		h.idle = append(h.idle, r)
+	}
+}
+
+// unwatch forgets a room if nobody has come back.
+func (h *Hub) unwatch(r *room) {
+	if r.idleSince.IsZero() || h.rooms[r.name] != r {
+		return
+	}
+	delete(h.rooms, r.name)
+	h.logs.Remove(&r.log.Log)
+	h.stats.rooms.Add(-1)
+	h.o.Broker.Watch(r.name, false)
+}

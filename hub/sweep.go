@@ -1,0 +1,38 @@
+package hub
+
+import "hubbub/wire"
+
+// sweepParts is into how many parts a shard's pings are spread over an interval: no timer per connection, and no moment at which
+// everybody is pinged. A peer's place in the sweep is its jitter.
+const sweepParts = 100
+
+var pingFrame = wire.AppendFrame(nil, wire.OpPing, nil)
+
+// sweep pings the next part of the shard's peers, and gives up on those that have been silent for two intervals.
+func (s *shard) sweep() {
+	n := len(s.peers)
+	from, to := s.sweepAt*n/sweepParts, (s.sweepAt+1)*n/sweepParts
+	s.sweepAt = (s.sweepAt + 1) % sweepParts
+	now := s.hub.now()
+	for _, p := range s.peers[from:to] {
+		p.ping(now)
+	}
+}
+
+// ping asks the peer for a sign of life.
+func (p *Peer) ping(now int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.gone || p.closing != 0:
+	case !p.paused && now-p.heard.Load() > 2*p.hub.o.Ping.Nanoseconds():
+		p.closing, p.reason = wire.CloseSilent, "no answer to pings"
+		p.notifyLocked()
+		_ = p.conn.SetReadDeadline(past)
+	case len(p.out) < answerBytes:
+		p.out = append(p.out, pingFrame...)
+		if !p.slow.Load() {
+			p.flushLocked()
+		}
+	}
+}

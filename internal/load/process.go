@@ -1,0 +1,143 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// process is what /proc tells of a process on this machine. PID 0 is a process we know nothing of.
+type process struct{ pid int }
+
+// tick is what the kernel counts CPU time in for user space, whatever it counts in itself.
+const tick = 10 * time.Millisecond
+
+func (p process) file(name string) ([]byte, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.pid, name))
+	if err != nil {
+		return nil, fmt.Errorf("reading of the process: %w", err)
+	}
+	return b, nil
+}
+
+// cpu is the user and system time it has taken since it began.
+func (p process) cpu() (time.Duration, error) {
+	if p.pid == 0 {
+		return 0, nil
+	}
+	b, err := p.file("stat")
+	if err != nil {
+		return 0, err
+	}
+	// The second field is the program's name in parentheses, and may hold anything.
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat: %d fields", p.pid, len(fields))
+	}
+	user, err1 := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	if err1 != nil || err2 != nil {
+		return 0, fmt.Errorf("/proc/%d/stat: no times in %q", p.pid, b)
+	}
+	return time.Duration(user+system) * tick, nil
+}
+
+// rss is the memory it holds, in bytes. smaps_rollup is exact; the counters in status lag behind by some pages a
+// thread.
+func (p process) rss() (int64, error) {
+	if p.pid == 0 {
+		return 0, nil
+	}
+	b, err := p.file("smaps_rollup")
+	name := "Rss:"
+	if err != nil {
+		if b, err = p.file("status"); err != nil {
+			return 0, err
+		}
+		name = "VmRSS:"
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
+		if f := strings.Fields(lines.Text()); len(f) == 3 && f[0] == name {
+			kb, err := strconv.ParseInt(f[1], 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("/proc/%d: %q: %w", p.pid, lines.Text(), err)
+			}
+			return kb << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("/proc/%d: no %s", p.pid, name)
+}
+
+// fileLimit is how many files it may open. A Go program raises the soft limit to the hard one, others may not: it is
+// the soft one that counts.
+func (p process) fileLimit() (limit uint64, known bool) {
+	if p.pid == 0 {
+		return 0, false
+	}
+	b, err := p.file("limits")
+	if err != nil {
+		return 0, false
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
+		if rest, found := strings.CutPrefix(lines.Text(), "Max open files"); found {
+			f := strings.Fields(rest)
+			if len(f) < 2 {
+				return 0, false
+			}
+			limit, err := strconv.ParseUint(f[0], 10, 64)
+			return limit, err == nil
+		}
+	}
+	return 0, false
+}
+
+// spareFiles is what a process has open beside its sockets.
+const spareFiles = 50
+
+// enoughFiles says what to do when a limit of open files is too low for n sockets.
+func enoughFiles(who string, n int, limit uint64) error {
+	need := uint64(n + spareFiles)
+	if need <= limit {
+		return nil
+	}
+	return fmt.Errorf("%d sockets need %d open files, and %s may have %d: start it from a shell with `ulimit -n %d`, or open at most %d sockets",
+		n, need, who, limit, need, max(int64(limit)-spareFiles, 0))
+}
+
+// meter takes the CPU of both sides between two moments.
+type meter struct {
+	server, client process
+	cost           Cost
+}
+
+func newMeter(pid int) meter { return meter{server: process{pid}, client: process{os.Getpid()}} }
+
+// start begins to measure.
+func (m *meter) start() error { return m.read(-1) }
+
+// stop ends it and gives the cost of what came between.
+func (m *meter) stop(messages int64) (Cost, error) {
+	if err := m.read(1); err != nil {
+		return Cost{}, err
+	}
+	m.cost.Messages = messages
+	return m.cost, nil
+}
+
+func (m *meter) read(sign time.Duration) error {
+	server, err := m.server.cpu()
+	if err != nil {
+		return err
+	}
+	client, err := m.client.cpu()
+	if err != nil {
+		return err
+	}
+	m.cost.Server += sign * server
+	m.cost.Client += sign * client
+	return nil
+}

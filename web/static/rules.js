@@ -1,0 +1,86 @@
+// The decisions of the client as pure functions: when to come back, which names are names, how a payload travels.
+
+export const DIALECT = "hubbub.v1";
+
+/** An error with a stable code: the hub's own codes, or one of the client's
+ *  (too_large, queue_full, uncertain, disconnected, closed). */
+export class HubbubError extends Error {
+  constructor(code, message, more = {}) {
+    super(message);
+    this.name = "HubbubError";
+    this.code = code;
+    Object.assign(this, more);
+  }
+}
+
+// ---- coming back ----------------------------------------------------------------------------------------------
+
+const FIRST = 200; // milliseconds
+const LONGEST = 20_000;
+
+/** How long to wait before the try of that number (0 is the first): full jitter, so that everybody whom one
+ *  restart has cut comes back spread over the whole span. */
+export function backoff(attempt, random = Math.random) {
+  return random() * Math.min(LONGEST, FIRST * 2 ** Math.min(attempt, 16));
+}
+
+/** 4500–4999 mean: do not come back unchanged. After anything else one comes back. */
+export function comesBack(code) {
+  return !(code >= 4500 && code <= 4999);
+}
+
+/** The attempt to start from after a close of that code: those that ask for a pause get one. */
+export function firstAttempt(code) {
+  if (code === 1012) return 2; // restarting: 0.8 s at most, the hub paces its goodbyes itself
+  if (code === 1013 || (code >= 4000 && code <= 4499)) return 4; // overloaded, or cut for a reason: 3.2 s at most
+  return 0;
+}
+
+// ---- names ----------------------------------------------------------------------------------------------------
+
+const encoder = new TextEncoder();
+
+/** The length in bytes of a text as it travels. */
+export function byteLength(text) {
+  return encoder.encode(text).length;
+}
+
+const CONTROL = /\p{Cc}/u;
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** What is wrong with a client's name, in words; null if nothing is. */
+export function clientProblem(name) {
+  if (name === "") return "Choose a name.";
+  if (byteLength(name) > 128) return "That name is too long: 128 bytes at most.";
+  if (CONTROL.test(name) || LONE_SURROGATE.test(name)) return "A name cannot hold control characters.";
+  if (name.includes("/")) return "A name cannot hold a slash (/).";
+  if (name.startsWith("@") || name.startsWith("$")) return "A name cannot begin with @ or $.";
+  if (name === "." || name === "..") return "A name cannot be only dots.";
+  return null;
+}
+
+/** What is wrong with a room's name, in words; null if nothing is. */
+export function roomProblem(name) {
+  if (name === "") return "Choose a room.";
+  if (byteLength(name) > 255) return "That room name is too long: 255 bytes at most.";
+  if (CONTROL.test(name) || LONE_SURROGATE.test(name)) return "A room name cannot hold control characters.";
+  return null;
+}
+
+// ---- payloads -------------------------------------------------------------------------------------------------
+
+/** The part of a publish command that carries data: bytes as base64, a string as text, anything else as JSON. */
+export function encodePayload(data) {
+  if (!(data instanceof Uint8Array)) return { data };
+  let binary = "";
+  for (let i = 0; i < data.length; i += 8192) binary += String.fromCharCode(...data.subarray(i, i + 8192));
+  return { base64: btoa(binary) };
+}
+
+/** The payload of a received message: kind is "text", "json" or "binary", data a string, any value, or bytes. */
+export function decodePayload(frame) {
+  if (frame.base64 !== undefined) {
+    return { kind: "binary", data: Uint8Array.from(atob(frame.base64), (c) => c.charCodeAt(0)) };
+  }
+  return { kind: typeof frame.data === "string" ? "text" : "json", data: frame.data };
+}
