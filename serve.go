@@ -10,12 +10,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hubbub/broker"
+	"hubbub/broker"
 	"hubbub/client"
 	"hubbub/hub"
 	"hubbub/internal/config"
 	"hubbub/internal/metrics"
+	"hubbub/internal/retain"
+	"hubbub/internal/retain"
 	"hubbub/web"
-	"hubbub/wire"
 )
 
 // serve runs an instance until ctx ends or a part of it fails, then stops it in order.
@@ -57,25 +60,36 @@ func serve(ctx context.Context, c *config.Config, stderr io.Writer) error {
 type instance struct {
 	log      *slog.Logger
 	stopping atomic.Bool // what the admin's /readyz looks at
-	web      *web.Server
 
-	// The parts, in the order they are started in; they are stopped in the opposite one. nil: not wanted.
-	running struct{ admin, web *part }
+	broker  broker.Broker
+	hub     *hub.Hub
+	clients *client.Clients
+	web     *web.Server
+
+	// The parts, in the order they are started in; they are stopped in the opposite one.
+	running struct{ admin, broker, hub, web *part } // admin is nil when it is off
 }
 
 // assemble makes the pieces and tells each of the ones it needs. Nothing runs yet.
-//
-// TODO: broker.NewMemory, hub.New, client.New, with these settings: c.History…, c.MaxMessage, c.MaxRooms, c.Ping, c.WriteTimeout, c.Instance.
-func assemble(_ *config.Config, log *slog.Logger) *instance {
-	return &instance{
-		log: log,
-		web: web.New(web.Options{
-			Log: log,
-			Open: func(context.Context, client.Request) (web.Connection, error) {
-				return nil, &wire.Error{Code: wire.Unavailable, Message: "the hub is being written", RetryAfter: 1}
-			},
-		}),
-	}
+func assemble(c *config.Config, log *slog.Logger) *instance {
+	in := &instance{log: log}
+	limits := retain.Limits{Messages: c.HistoryMessages, Bytes: int64(c.HistoryBytes), Age: c.HistoryAge, Total: int64(c.HistoryTotal)}
+	in.broker = broker.NewMemory(broker.MemoryOptions{Retention: limits})
+	in.hub = hub.New(hub.Options{
+		Instance: c.Instance, Broker: in.broker, Retention: limits,
+		MaxRooms: c.MaxRooms, Ping: c.Ping, WriteTimeout: c.WriteTimeout, Log: log,
+	})
+	in.clients = client.New(in.hub, client.Options{
+		Instance: c.Instance, MaxMessage: int64(c.MaxMessage), MaxRooms: c.MaxRooms, Ping: c.Ping, Log: log,
+	})
+	in.web = web.New(web.Options{Log: log, Open: func(ctx context.Context, r client.Request) (web.Connection, error) {
+		opened, err := in.clients.Open(ctx, r)
+		if err != nil {
+			return nil, err // and not a Connection that holds a nil
+		}
+		return opened, nil
+	}})
+	return in
 }
 
 // start runs every part. admin is nil when it is off.
@@ -83,15 +97,16 @@ func (in *instance) start(page, admin net.Listener, fail context.CancelCauseFunc
 	if admin != nil {
 		in.running.admin = start("the admin listener", fail, func(ctx context.Context) error {
 			return metrics.Run(ctx, admin, metrics.Options{
-				Stats:   func() hub.Stats { return hub.Stats{} }, // TODO: in.hub.Stats
+				Stats:   in.hub.Stats,
 				Ready:   func() bool { return !in.stopping.Load() },
 				Version: versionName(),
 				Log:     in.log,
 			})
 		})
 	}
-	// TODO: broker, hub
-	in.running.web = start("the listener", fail, func(context.Context) error { return in.web.Serve(page) })
+	in.running.broker = start("the broker", fail, func(ctx context.Context) error { return in.broker.Run(ctx, in.hub) })
+	in.running.hub = start("the hub", fail, in.hub.Run)
+	in.running.web = start("the listener", fail, func(context.Context) error { return in.web.Serve(page) }) // ended by web.Stop
 }
 
 // unready makes the probes say that this instance wants no new clients.
@@ -105,18 +120,20 @@ func (in *instance) unready() {
 func (in *instance) stop(timeout time.Duration) error {
 	within, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	in.closeListener(timeout / 10)
+	in.closeListener(within, timeout/10)
 	errs := []error{in.running.web.stop(within)}
-	// TODO: in.clients.Drain(within, acks: timeout/3, pace: timeout/2); in.web.Wait; hub.stop; broker.stop
-	if in.running.admin != nil {
-		errs = append(errs, in.running.admin.stop(within))
+	in.clients.Drain(within, timeout*8/10) // leaves a tenth to those behind it
+	for _, p := range []*part{in.running.hub, in.running.broker, in.running.admin} {
+		if p != nil {
+			errs = append(errs, p.stop(within))
+		}
 	}
 	return errors.Join(errs...)
 }
 
 // closeListener lets no new client in. Requests under way get a moment, not more: the time belongs to the clients that are here.
-func (in *instance) closeListener(share time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), share)
+func (in *instance) closeListener(ctx context.Context, share time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, share)
 	defer cancel()
 	if err := in.web.Stop(ctx); err != nil {
 		in.log.Warn("requests were cut off", "err", err)

@@ -34,9 +34,9 @@ type command struct {
 	room    string
 	msgs    []wire.Message
 	done    func([]Accepted) // nil in a signal
-	cost    int64       // in the inbox's bytes
-	refused int         // that many messages are to be answered with err; msgs is nil, so that nothing is held for them
-	err     *wire.Error // only with refused
+	cost    int64            // in the inbox's bytes
+	refused int              // that many messages are to be answered with err; msgs is nil, so that nothing is held for them
+	err     *wire.Error      // only with refused
 }
 
 // level is the last thing that was said about watching a room.

@@ -65,7 +65,7 @@ func fromWire(err error) *problem {
 		return newProblem(fasthttp.StatusUnauthorized, e.Code, e.Message, [2]string{"WWW-Authenticate", "Bearer"})
 	case wire.Forbidden:
 		status = fasthttp.StatusForbidden
-	case wire.TooManyRooms, wire.RateLimited:
+	case wire.RateLimited:
 		status = fasthttp.StatusTooManyRequests
 	case wire.Unavailable:
 		status = fasthttp.StatusServiceUnavailable

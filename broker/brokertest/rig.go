@@ -14,7 +14,6 @@ import (
 	"hubbub/wire"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // rig is brokers that run, each with a recorder.
@@ -179,7 +178,7 @@ func count(first, last int) (p []string) {
 
 func same[T any](t *testing.T, what string, want, got T) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(bytes.Equal)); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }

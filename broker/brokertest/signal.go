@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"hubbub/wire"
-
 )
 
 func signals(t *testing.T, f Factory) {

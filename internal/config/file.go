@@ -75,11 +75,12 @@ func readMapping(name string, m *ast.MappingNode, entries map[string]entry) (pro
 		case err != nil:
 			err = fmt.Errorf("%s: %s: %w", where, key, err)
 		default:
-			entries[key] = entry{text: value, where: where + ": " + key}
-			// Now, so that a bad line is found also where a flag or a variable covers it.
+			// Read now, so that a bad line is found also where a flag or a variable covers it.
 			if err = settingByKey[key].reads(value); err != nil {
 				err = fmt.Errorf("%s: %s: %w", where, key, err)
+				break
 			}
+			entries[key] = entry{text: value, where: where + ": " + key}
 		}
 		if err != nil {
 			problems = append(problems, err)

@@ -81,20 +81,6 @@ func lines(problems []error) []string {
 	return strings.Split(errors.Join(problems...).Error(), "\n")
 }
 
-func FuzzParseFile(f *testing.F) {
-	for _, seed := range []string{"", "ping: 1s\n", "a: [", "? a\n: b\n", "ping: |\n  x\n", "- a", "%YAML 1.2\n---\nping: 1s", "ping: !!str 5s", "&a ping: *a"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		_, problems := parseFile("f.yaml", text)
-		for _, p := range problems {
-			if strings.Contains(p.Error(), "\n") {
-				t.Errorf("a problem of several lines: %q", p)
-			}
-		}
-	})
-}
-
 func TestNearest(t *testing.T) {
 	known := keys()
 	for name, want := range map[string]string{

@@ -104,7 +104,8 @@ func complete(p *Parsed, gomemlimit string, root fs.FS) error {
 // because with two the later one wins, which is an order that nobody sees.
 type sources struct {
 	env      map[string]string
-	file     map[string]entry // nil until looked for
+	looked   bool // for the file
+	file     map[string]entry
 	origins  map[string]string
 	problems Problems
 }
@@ -121,7 +122,7 @@ func (s *sources) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag)
 	if _, ok := parent.Command.Target.Addr().Interface().(holder); !ok {
 		return nil, nil // another command's flag of the same name
 	}
-	if s.file == nil {
+	if !s.looked {
 		s.readFile(ctx, parent)
 	}
 	if text, ok := s.env[setting.Env]; ok {
@@ -141,7 +142,7 @@ func (s *sources) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag)
 
 // readFile reads the file that --config or, without it, HUBBUB_CONFIG names.
 func (s *sources) readFile(ctx *kong.Context, parent *kong.Path) {
-	s.file = map[string]entry{}
+	s.looked = true
 	name := s.env[settingByKey["config"].Env]
 	for _, flag := range parent.Flags {
 		if given, _ := ctx.FlagValue(flag).(string); flag.Name == "config" && given != "" {

@@ -84,6 +84,7 @@ func (l *loop) read(c *conn) {
 			return
 		}
 		c.state = opened
+		l.greeted++
 		l.open++
 		data = data[length:]
 	}

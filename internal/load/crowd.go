@@ -33,10 +33,10 @@ type crowd struct {
 	publishers int // of a room
 	size       int // of a payload
 
-	greeted, joined int
-	letters         []*letter // one a room
-	sent            []uint32  // messages by publisher
-	hint            int       // see findStamp
+	welcomed, joined int
+	letters          []*letter // one a room
+	sent             []uint32  // messages by publisher
+	hint             int       // see findStamp
 
 	tally    Tally
 	measured time.Duration           // messages due from here on go into the histogram; 0: none
@@ -114,7 +114,7 @@ func (c *crowd) enter(ctx context.Context, n int, o connOptions) error {
 	if c.dialect == Pipe {
 		return nil
 	}
-	return c.turnUntil(ctx, "waiting for welcome", func() int { return len(c.conns) - c.greeted }, nothing)
+	return c.turnUntil(ctx, "waiting for welcome", func() int { return len(c.conns) - c.welcomed }, nothing)
 }
 
 // join lets the last n sockets join their rooms, some at a time.
@@ -170,15 +170,20 @@ func (c *crowd) play(ctx context.Context, p pace, start time.Duration, k, end in
 	}
 }
 
+// missing is how many deliveries have not come yet.
+func (c *crowd) missing() int64 {
+	return c.tally.Expected - (c.tally.Delivered - c.tally.Duplicated - c.tally.Strays)
+}
+
 // drain reads until everything has come, or nothing has for a while.
 func (c *crowd) drain(ctx context.Context) error {
 	const grace = 3 * time.Second
-	for seen, progress := c.tally.Delivered, now(); c.tally.Delivered < c.tally.Expected && now()-progress < grace; {
+	for seen, progress := c.missing(), now(); c.missing() > 0 && now()-progress < grace; {
 		if err := c.turn(ctx, now()+grace/10); err != nil {
 			return err
 		}
-		if seen != c.tally.Delivered {
-			seen, progress = c.tally.Delivered, now()
+		if seen != c.missing() {
+			seen, progress = c.missing(), now()
 		}
 	}
 	return nil
@@ -218,7 +223,7 @@ func (c *crowd) notice(payload []byte) {
 	case c.dialect == Pipe:
 		c.tally.Strays++
 	case kind == "welcome":
-		c.greeted++
+		c.welcomed++
 	case kind == "joined":
 		c.joined++
 	case kind == "gap":

@@ -108,7 +108,7 @@ func TestParseAnswer(t *testing.T) {
 	}{
 		"half":            {in: good},
 		"whole":           {in: good + "\r\n\x81\x00", length: len(good) + 2},
-		"protocol":        {in: good + "Sec-WebSocket-Protocol: hubbub.v1\r\n\r\n", protocol: "hubbub.v1", length: len(good) + 37 + 2},
+		"protocol":        {in: good + "Sec-WebSocket-Protocol: hubbub.v1\r\n\r\n", protocol: "hubbub.v1", length: len(good) + 35 + 2},
 		"no protocol":     {in: good + "\r\n", protocol: "hubbub.v1", err: `speaks protocol "", not "hubbub.v1"`},
 		"unasked":         {in: good + "Sec-WebSocket-Protocol: x\r\n\r\n", err: `speaks protocol "x"`},
 		"refused":         {in: "HTTP/1.1 403 Forbidden\r\n\r\n{\"code\":\"origin\"}", err: `refused the upgrade: HTTP/1.1 403 Forbidden: {"code":"origin"}`},

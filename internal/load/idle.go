@@ -115,9 +115,9 @@ func (c *crowd) converse(ctx context.Context, messages int) (cost Cost, err erro
 	}
 	room, rooms := 0, messages*c.rooms
 	flight := int64(2 * c.members * c.members)
-	left := func() int { return (rooms-room)*c.members*c.members + int(c.tally.Expected-c.tally.Delivered) }
+	left := func() int { return (rooms-room)*c.members*c.members + int(c.missing()) }
 	err = c.turnUntil(ctx, "everyone publishes", left, func() error {
-		for ; room < rooms && c.tally.Expected-c.tally.Delivered < flight; room++ {
+		for ; room < rooms && c.missing() < flight; room++ {
 			at := now()
 			for p := room % c.rooms; p < len(c.sent); p += c.rooms {
 				c.publish(p, at)

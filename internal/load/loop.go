@@ -25,7 +25,8 @@ type loop struct {
 	conns    []*conn // by id
 	buf      []byte  // what is read lands here; nothing keeps it
 	from     int     // 0: the kernel picks the source address; n: 127.0.0.(n+1)
-	open     int     // handshakes done, sockets not closed
+	greeted  int     // handshakes done
+	open     int     // and not ended since
 
 	onMessage func(c *conn, payload []byte, at time.Duration) // a message came, at a time of now()
 	query     func(c *conn) string                            // what stands behind its address
@@ -79,9 +80,9 @@ func (l *loop) dial(ctx context.Context, n int, o connOptions) error {
 			return err
 		}
 	}
-	begun, want := 0, l.open+n
-	return l.turnUntil(ctx, "opening sockets", func() int { return want - l.open }, func() error {
-		for begun < n && want-l.open-(n-begun) < handshakes {
+	begun, want := 0, l.greeted+n
+	return l.turnUntil(ctx, "opening sockets", func() int { return want - l.greeted }, func() error {
+		for begun < n && want-l.greeted-(n-begun) < handshakes {
 			if err := l.begin(o); err != nil {
 				return err
 			}

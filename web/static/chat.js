@@ -341,8 +341,8 @@ addEventListener("keydown", (event) => {
 
 $("share").addEventListener("click", async () => {
   const copied = await copy(location.href);
-  $("share").textContent = copied ? "Copied" : "Could not copy";
-  setTimeout(() => ($("share").textContent = "Copy link"), 2500);
+  $("share").textContent = copied ? "Link copied" : "Could not copy";
+  setTimeout(() => ($("share").textContent = "Share"), 2500);
 });
 
 async function copy(text) {

@@ -66,7 +66,7 @@ export class Log {
   sending({ key, text, retry, discard }) {
     const element = entry({ from: this.#me, time: Date.now(), kind: "text", data: text }, true);
     const status = make("p", "status");
-    element.append(status);
+    element.lastChild.append(status);
     const item = { element, key, time: Date.now(), position: null, failed: false };
     const mark = (state, ...more) => {
       element.dataset.state = state;
@@ -154,7 +154,7 @@ export class Log {
       element.dataset.state = "sent";
       const status = make("p", "status");
       status.append(sentMark());
-      element.append(status);
+      element.lastChild.append(status);
     }
     item?.element.remove();
     element.classList.toggle("follows", this.#follows(this.#last, message));
@@ -282,7 +282,9 @@ function entry(message, own) {
   time.dateTime = new Date(message.time).toISOString();
   time.title = exactTime(message.time);
   head.append(make("bdi", "from", message.from), ...(own ? [make("span", "you", "you")] : []), time);
-  element.append(avatar(message.from), head, body(message));
+  const line = make("div", "line");
+  line.append(body(message));
+  element.append(avatar(message.from), head, line);
   return element;
 }
 

@@ -1,0 +1,188 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/coder/websocket"
+)
+
+// testHub speaks as much of the JSON dialect as the scenarios need: a log a room, and a goroutine a member that
+// writes from it. It can be told to make every mistake that a checker has to find.
+type testHub struct {
+	keep int // messages of a room that somebody who is behind still gets; 0: all
+
+	// fault says what becomes of message number n (from 0) on its way to a member; nil: it is delivered.
+	// A member is the number of its socket.
+	fault func(room string, member, n int) fault
+
+	mu      sync.Mutex
+	changed *sync.Cond
+	rooms   map[string]*testRoom
+	closed  bool
+}
+
+type testRoom struct {
+	log []string // what stands behind the offset in each message frame
+}
+
+type fault int
+
+const (
+	deliver fault = iota
+	lose
+	double
+	swap     // with the next one
+	misroute // it comes with another publisher's stamp
+	hang     // the connection ends without a close frame
+)
+
+func startTestHub(t *testing.T, h *testHub) Target {
+	h.changed, h.rooms = sync.NewCond(&h.mu), map[string]*testRoom{}
+	server := httptest.NewUnstartedServer(h)
+	// What the kernel takes for a member that does not read is not a matter of the test.
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		_ = c.(*net.TCPConn).SetWriteBuffer(4096)
+		return ctx
+	}
+	server.Start()
+	t.Cleanup(func() {
+		h.mu.Lock()
+		h.closed = true
+		h.mu.Unlock()
+		h.changed.Broadcast()
+		server.Close()
+	})
+	return Target{URL: server.URL, PID: os.Getpid()}
+}
+
+// ServeHTTP is one connection. It is in one room at most.
+func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocolJSON}})
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var writer sync.WaitGroup
+	defer func() {
+		cancel()
+		_ = c.CloseNow()
+		h.changed.Broadcast()
+		writer.Wait()
+	}()
+	_, id, _ := strings.Cut(r.URL.Path, "-")
+	member, _ := strconv.Atoi(id)
+	pipe := r.URL.Query().Get("room")
+	write := func(s string) bool { return c.Write(ctx, websocket.MessageText, []byte(s)) == nil }
+	join := func(name string) {
+		h.mu.Lock()
+		room := h.room(name)
+		at := len(room.log)
+		h.mu.Unlock()
+		if pipe == "" && !write(fmt.Sprintf(`{"type":"joined","ref":1,"room":%q,"position":{"epoch":"e","offset":%d},"count":1}`, name, at)) {
+			return
+		}
+		writer.Go(func() { h.serve(ctx, name, member, at, pipe != "", write, c) })
+	}
+	if pipe != "" {
+		join(pipe)
+	} else if !write(`{"type":"welcome","protocol":"hubbub.v1"}`) {
+		return
+	}
+	for {
+		_, b, err := c.Read(ctx)
+		if err != nil {
+			return
+		}
+		command := struct {
+			Type, Room string
+			Data       json.RawMessage
+		}{"publish", pipe, b}
+		if pipe == "" && json.Unmarshal(b, &command) != nil {
+			return
+		}
+		switch {
+		case command.Type == "join":
+			join(command.Room)
+		case command.Room == "load-room-9":
+			write(`{"type":"error","code":"forbidden","message":"not there"}`)
+		default:
+			h.mu.Lock()
+			room := h.room(command.Room)
+			room.log = append(room.log, string(command.Data))
+			h.mu.Unlock()
+			h.changed.Broadcast()
+		}
+	}
+}
+
+func (h *testHub) room(name string) *testRoom {
+	if h.rooms[name] == nil {
+		h.rooms[name] = &testRoom{}
+	}
+	return h.rooms[name]
+}
+
+// serve writes the log to a member, from an offset on.
+func (h *testHub) serve(ctx context.Context, name string, member, at int, pipe bool, write func(string) bool, c *websocket.Conn) {
+	frame := func(n int, data string) string {
+		if pipe {
+			return data
+		}
+		return fmt.Sprintf(`{"type":"message","room":%q,"offset":%d,"from":"x","time":1,"data":%s}`, name, n+1, data)
+	}
+	held := ""
+	for ctx.Err() == nil {
+		h.mu.Lock()
+		for len(h.rooms[name].log) == at && ctx.Err() == nil && !h.closed {
+			h.changed.Wait()
+		}
+		log, over := h.rooms[name].log, h.closed
+		h.mu.Unlock()
+		if over || ctx.Err() != nil {
+			return
+		}
+		if oldest := len(log) - h.keep; h.keep > 0 && at < oldest {
+			write(fmt.Sprintf(`{"type":"gap","room":%q,"from":%d,"to":%d,"reason":"trimmed"}`, name, at+1, oldest))
+			at = oldest
+		}
+		what := deliver
+		if h.fault != nil {
+			what = h.fault(name, member, at)
+		}
+		out := frame(at, log[at])
+		at++
+		switch what {
+		case lose:
+		case swap:
+			held = out
+		case hang:
+			_ = c.CloseNow()
+			return
+		case misroute:
+			i := 0
+			if s, ok := findStamp([]byte(out), &i); ok {
+				out = out[:i] + fmt.Sprintf("hb~%06x", s.publisher+1) + out[i+9:]
+			}
+			write(out)
+		case double:
+			write(out)
+			fallthrough
+		default:
+			write(out)
+			if held != "" {
+				write(held)
+				held = ""
+			}
+		}
+	}
+}
