@@ -11,12 +11,10 @@ import (
 	"time"
 
 	"hubbub/broker"
-	"hubbub/broker"
 	"hubbub/client"
 	"hubbub/hub"
 	"hubbub/internal/config"
 	"hubbub/internal/metrics"
-	"hubbub/internal/retain"
 	"hubbub/internal/retain"
 	"hubbub/web"
 )

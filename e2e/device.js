@@ -5,9 +5,10 @@ import WebSocket from "ws";
 export class Device {
   heard = [];
 
-  static async connect(hub, name, room) {
+  /** more: further parameters of the pipe, as in {echo: 0}. */
+  static async connect(hub, name, room, more = {}) {
     const device = new Device();
-    const address = `ws://127.0.0.1:${hub.port}/ws/${encodeURIComponent(name)}?room=${encodeURIComponent(room)}`;
+    const address = `ws://127.0.0.1:${hub.port}/ws/${encodeURIComponent(name)}?${new URLSearchParams({ room, ...more })}`;
     device.socket = new WebSocket(address);
     device.socket.on("message", (data, binary) => device.heard.push(binary ? data : data.toString()));
     await once(device.socket, "open");

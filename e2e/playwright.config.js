@@ -8,6 +8,7 @@ export default defineConfig({
   fullyParallel: true,
   workers: 2,
   retries: 0,
+  maxFailures: 6,
   forbidOnly: true,
   timeout: 30_000,
   globalTimeout: 240_000,

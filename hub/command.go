@@ -100,7 +100,7 @@ func (j *join) do(h *Hub) {
 func (h *Hub) seat(r *room, j *join) {
 	l := r.log
 	end, begin := l.end.Load(), l.current().base
-	cursor, quiet, at := end, false, l.position()
+	cursor, quiet, at := end, int64(0), l.position()
 	switch {
 	case j.After != nil:
 		seq, known := l.find(*j.After)
@@ -121,7 +121,7 @@ func (h *Hub) seat(r *room, j *join) {
 			cursor = begin // where the epoch is announced
 		}
 	case j.Last >= 0:
-		cursor, quiet = max(end-j.Last, begin+1), true
+		cursor, quiet = max(end-j.Last, begin+1), end
 	}
 	h.admit(r, j, &member{peer: j.peer, room: r, cursor: cursor, quiet: quiet}, at)
 }

@@ -189,7 +189,7 @@ func (p *Peer) advanceRoom(m *member) (laneState, hole) {
 func (p *Peer) tookLocked(m *member, r *run, n int) {
 	var rest []byte
 	m.cursor, rest = r.after(n)
-	m.quiet = false
+	m.quiet = 0
 	if len(rest) > 0 {
 		p.out = append(p.out, rest...)
 	}
@@ -198,7 +198,7 @@ func (p *Peer) tookLocked(m *member, r *run, n int) {
 // tellEpochLocked announces a new epoch.
 func (p *Peer) tellEpochLocked(m *member, s step) {
 	p.hub.stats.gaps.Add(1)
-	m.cursor, m.quiet = s.next, false
+	m.cursor, m.quiet = s.next, 0
 	if p.dialect == wire.Pipe {
 		p.holeLocked("the room's log began anew")
 		return
@@ -208,9 +208,13 @@ func (p *Peer) tellEpochLocked(m *member, s step) {
 	p.out = wire.End(wire.AppendNewEpoch(p.out, m.room.name, s.epoch), mark, wire.OpText)
 }
 
-// tellGapLocked announces that offsets from..to of a room are lost, unless the member asked for the last n and never had any.
-func (p *Peer) tellGapLocked(m *member, from, to uint64) {
-	if m.quiet {
+// tellGapLocked announces that offsets from..to of a room are lost, unless they are the beginning of
+// what the member asked for with last.
+func (p *Peer) tellGapLocked(m *member, base int64, from, to uint64) {
+	if begin := m.quiet - base; begin > int64(from) {
+		from = uint64(begin)
+	}
+	if from > to {
 		return
 	}
 	p.hub.stats.gaps.Add(1)
@@ -248,7 +252,7 @@ func (p *Peer) bridge(at hole) bool {
 	}
 	lost := lostUntil(page, at.step)
 	if lost >= at.from {
-		p.tellGapLocked(m, at.from, lost)
+		p.tellGapLocked(m, at.base, at.from, lost)
 		m.cursor = at.base + int64(lost) + 1
 		return true
 	}
@@ -268,7 +272,7 @@ func (p *Peer) bridge(at hole) bool {
 			}
 			p.hub.stats.delivered.Add(1)
 		}
-		m.cursor, m.quiet = at.base+int64(msg.Offset)+1, false
+		m.cursor, m.quiet = at.base+int64(msg.Offset)+1, 0
 	}
 	return true
 }

@@ -69,12 +69,12 @@ type member struct {
 
 	index    int  // in view.members; owned by the shard
 	presence bool // owned by the shard
-	watcher  bool // the same as the hub's goroutine sees it
+	stale    bool // missed a presence event: the next one carries the count alone; owned by the shard
+	watcher  bool // presence as the hub's goroutine sees it
 
 	// guarded by peer.mu
 	cursor int64
-	quiet  bool // joined with `last`: what is missing before its first message is no gap
-	stale  bool // missed a presence event: the next one carries the count alone
+	quiet  int64 // joined with last, and has got nothing yet: what is missing before this place is no gap
 	left   bool
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/valyala/fasthttp"
+
 	"hubbub/client"
 	"hubbub/wire"
 )
@@ -13,13 +15,13 @@ import (
 // maxInteger is the largest integer that every JSON reader can hold, 2^53−1.
 const maxInteger = 1<<53 - 1
 
-// query is a form-encoded query by its names, in no order. The values are our own copies.
+// query is a form-encoded query by its names. The values may be parts of one long string: clone what is kept.
 type query map[string][]string
 
 // parseQuery is stricter than net/url in one thing, UTF-8, and looser in one: a ";" is an ordinary character.
 func parseQuery(raw string) (query, error) {
 	q := query{}
-	for pair := range strings.SplitSeq(strings.Clone(raw), "&") {
+	for pair := range strings.SplitSeq(raw, "&") {
 		if pair == "" {
 			continue
 		}
@@ -53,15 +55,17 @@ func (q query) one(name string) (string, bool, error) {
 }
 
 // pipe fills in what a pipe asks for. Without a room there is no pipe, and the other parameters mean nothing.
-func (q query) pipe(r *client.Request) (err error) {
-	if r.Room, _, err = q.one("room"); err != nil {
+func (q query) pipe(r *client.Request) error {
+	room, _, err := q.one("room")
+	if err != nil {
 		return err
 	}
+	r.Room = strings.Clone(room)
 	if err := wire.CheckRoom(r.Room); err != nil {
 		return fromWire(err)
 	}
 	if owner, is := wire.InboxOwner(r.Room); is && owner != r.Client {
-		return newProblem(403, wire.Forbidden, "only its owner may join an inbox: connect as its owner, or join another room")
+		return newProblem(fasthttp.StatusForbidden, wire.Forbidden, "only its owner may join an inbox: connect as its owner, or join another room")
 	}
 	if err := q.start(r); err != nil {
 		return err
@@ -113,7 +117,7 @@ func parsePosition(s string) (wire.Position, bool) {
 		return wire.Position{}, false
 	}
 	offset, ok := parseInteger(s[colon+1:])
-	return wire.Position{Epoch: s[:colon], Offset: offset}, ok
+	return wire.Position{Epoch: strings.Clone(s[:colon]), Offset: offset}, ok
 }
 
 // parseInteger reads digits and nothing else, up to 2^53−1.

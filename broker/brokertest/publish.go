@@ -159,6 +159,7 @@ func blockedSink(t *testing.T, f Factory) {
 		r.brokers[0].Signal("other", text(i))
 		r.brokers[0].Watch("other", true)
 	}
+	sink.entered()
 	for range 20 {
 		had := newest.Load()
 		if p := r.history("lobby", wire.Position{}, 5); p.Last < had || p.First != 1 {

@@ -1,6 +1,7 @@
 package brokertest
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -109,6 +110,16 @@ func (r *recorder) Signal(room string, m wire.Message) {
 		h.signals = append(h.signals, m)
 		h.sequence = append(h.sequence, string(m.Payload))
 	})
+}
+
+// entered waits until somebody is in a call of the sink, which the test has blocked.
+func (r *recorder) entered() {
+	r.t.Helper()
+	for deadline := time.Now().Add(patience); r.calls.Load() == 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			r.t.Fatal("the sink is not called")
+		}
+	}
 }
 
 // of is a copy of what was heard of a room so far.

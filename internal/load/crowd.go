@@ -176,8 +176,7 @@ func (c *crowd) missing() int64 {
 }
 
 // drain reads until everything has come, or nothing has for a while.
-func (c *crowd) drain(ctx context.Context) error {
-	const grace = 3 * time.Second
+func (c *crowd) drain(ctx context.Context, grace time.Duration) error {
 	for seen, progress := c.missing(), now(); c.missing() > 0 && now()-progress < grace; {
 		if err := c.turn(ctx, now()+grace/10); err != nil {
 			return err

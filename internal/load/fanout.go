@@ -16,6 +16,7 @@ type FanoutOptions struct {
 	Rate       float64       // messages a second into each room; default 200
 	WarmUp     time.Duration // not measured; default 2 s
 	Duration   time.Duration // measured; default 10 s
+	Grace      time.Duration // how long nothing may come before what has not come is lost; default 3 s
 }
 
 // FanoutResult is what came of it. The tally counts the warm-up too, everything else does not.
@@ -34,6 +35,7 @@ func (o *FanoutOptions) defaults() {
 	setDefault(&o.Rate, 200)
 	setDefault(&o.WarmUp, 2*time.Second)
 	setDefault(&o.Duration, 10*time.Second)
+	setDefault(&o.Grace, 3*time.Second)
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -74,7 +76,7 @@ func Fanout(ctx context.Context, t Target, o FanoutOptions) (r FanoutResult, err
 	if err := c.play(ctx, p, start, warm, total); err != nil {
 		return r, err
 	}
-	if err := c.drain(ctx); err != nil {
+	if err := c.drain(ctx, o.Grace); err != nil {
 		return r, err
 	}
 	if r.Cost, err = m.stop(c.tally.Delivered - before); err != nil {

@@ -36,8 +36,8 @@ type Stalled struct {
 	Received int64
 	Gaps     int64 // gap frames, each exactly where and as long as what is missing
 	Gone     int64 // messages they announced
-	// Kept is how many messages before the newest one that the others had begin what followed the last gap: as many
-	// as the room retains, and those that came while the gap was under way.
+	// Kept is how many of the messages sent when the last gap frame came were behind it: as many as the room
+	// retains, and those that were sent while the gap was under way. Fewer means that it announced too much.
 	Kept     int64
 	Silent   int64         // messages neither received nor announced
 	Repeated int64         // received again, or out of order
@@ -61,10 +61,10 @@ type stall struct {
 	*crowd
 	lazy    *conn
 	log     offsets       // what the lazy one saw
-	newest  int64         // the last offset that the others have
+	base    int64         // the room's last offset before the run
 	kept    int64         // see Stalled
 	resumed time.Duration // when it read again
-	owed    int64         // the newest offset at that time
+	owed    int64         // the last offset that was sent by then
 	caught  time.Duration
 	most    int64         // memory
 	sample  time.Duration // when it is looked at again
@@ -85,11 +85,11 @@ func Stall(ctx context.Context, t Target, o StallOptions) (r StallResult, err er
 		return r, err
 	}
 	s := &stall{crowd: c, lazy: c.conns[o.Members]}
-	c.watch, s.lazy.watched, c.conns[0].watched = s.look, true, true
+	c.watch, s.lazy.watched = s.look, true
 	if err := c.join(ctx, o.Members+1); err != nil {
 		return r, err
 	}
-	s.newest = s.log.last // the room may be older than this run
+	s.base = s.log.last
 	if err := s.play(ctx, &r, o); err != nil {
 		return r, err
 	}
@@ -131,13 +131,19 @@ func (s *stall) play(ctx context.Context, r *StallResult, o StallOptions) error 
 	}
 	reads := o.Stop < o.Duration
 	if o.Stop > 0 && reads {
-		s.resumed, s.owed = now(), s.newest
+		s.resumed, s.owed = now(), s.newest()
+		// The small buffer was for the stop. Now it would measure itself: a window of 2 KB takes a second for what the
+		// room says in one.
+		if err := widen(s.lazy.fd); err != nil && s.lazy.state != closed {
+			return fmt.Errorf("SO_RCVBUF: %w", err)
+		}
 		s.pause(s.lazy, false)
 	}
 	if err := s.crowd.play(ctx, p, start, stopped, total); err != nil {
 		return err
 	}
-	if err := s.drain(ctx); err != nil {
+	const grace = 3 * time.Second
+	if err := s.drain(ctx, grace); err != nil {
 		return err
 	}
 	if r.Cost, err = m.stop(s.tally.Delivered - before); err != nil {
@@ -147,7 +153,7 @@ func (s *stall) play(ctx context.Context, r *StallResult, o StallOptions) error 
 		return nil
 	}
 	// What it still lacks is in the result; a limit keeps a hub that forgot it from keeping us.
-	for end := now() + 5*time.Second; s.log.last < s.newest && s.lazy.state != closed && now() < end; {
+	for end := now() + 5*time.Second; s.log.last < s.newest() && s.lazy.state != closed && now() < end; {
 		if err := s.turn(ctx, now()+100*time.Millisecond); err != nil {
 			return err
 		}
@@ -155,21 +161,17 @@ func (s *stall) play(ctx context.Context, r *StallResult, o StallOptions) error 
 	return nil
 }
 
-// look follows the log as the lazy member and one of the others see it.
-func (s *stall) look(c *conn, payload []byte, at time.Duration) (apart bool) {
-	kind := frameType(payload)
-	if c != s.lazy {
-		if kind == "message" {
-			s.newest = field(payload, `"offset":`)
-		}
-		return false
-	}
-	switch kind {
+// newest is the offset of the last message sent, which the hub may not have yet.
+func (s *stall) newest() int64 { return s.base + s.tally.Sent }
+
+// look follows the log as the lazy member sees it.
+func (s *stall) look(_ *conn, payload []byte, at time.Duration) (apart bool) {
+	switch frameType(payload) {
 	case "message":
 		s.log.message(payload)
 	case "gap":
 		s.log.gap(payload)
-		s.kept = s.newest - s.log.last
+		s.kept = s.newest() - s.log.last
 	case "joined":
 		s.log.last = max(0, field(payload, `"offset":`))
 		return false

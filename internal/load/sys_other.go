@@ -27,6 +27,7 @@ func (*poller) watch(int, int, bool, bool, bool) error { return errLinux }
 func (*poller) wait(time.Duration) ([]event, error)    { return nil, errLinux }
 func connect(endpoint, net.IP, int) (int, error)       { return -1, errLinux }
 func connected(int) error                              { return errLinux }
+func widen(int) error                                  { return errLinux }
 func readSocket(int, []byte) (int, error)              { return 0, errLinux }
 func writeSocket(int, []byte) (int, error)             { return 0, errLinux }
 func closeSocket(int)                                  {}

@@ -67,6 +67,10 @@ func startTestHub(t *testing.T, h *testHub) Target {
 
 // ServeHTTP is one connection. It is in one room at most.
 func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, id, _ := strings.Cut(r.URL.Path, "-")
+	member, _ := strconv.Atoi(id)
+	pipe := r.URL.Query().Get("room")
+	at := h.end(pipe) // a pipe has joined before it is answered
 	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocolJSON}})
 	if err != nil {
 		return
@@ -79,22 +83,15 @@ func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.changed.Broadcast()
 		writer.Wait()
 	}()
-	_, id, _ := strings.Cut(r.URL.Path, "-")
-	member, _ := strconv.Atoi(id)
-	pipe := r.URL.Query().Get("room")
 	write := func(s string) bool { return c.Write(ctx, websocket.MessageText, []byte(s)) == nil }
-	join := func(name string) {
-		h.mu.Lock()
-		room := h.room(name)
-		at := len(room.log)
-		h.mu.Unlock()
+	join := func(name string, at int) {
 		if pipe == "" && !write(fmt.Sprintf(`{"type":"joined","ref":1,"room":%q,"position":{"epoch":"e","offset":%d},"count":1}`, name, at)) {
 			return
 		}
 		writer.Go(func() { h.serve(ctx, name, member, at, pipe != "", write, c) })
 	}
 	if pipe != "" {
-		join(pipe)
+		join(pipe, at)
 	} else if !write(`{"type":"welcome","protocol":"hubbub.v1"}`) {
 		return
 	}
@@ -112,7 +109,7 @@ func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		switch {
 		case command.Type == "join":
-			join(command.Room)
+			join(command.Room, h.end(command.Room))
 		case command.Room == "load-room-9":
 			write(`{"type":"error","code":"forbidden","message":"not there"}`)
 		default:
@@ -125,6 +122,13 @@ func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// end is the last offset of a room.
+func (h *testHub) end(room string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.room(room).log)
+}
+
 func (h *testHub) room(name string) *testRoom {
 	if h.rooms[name] == nil {
 		h.rooms[name] = &testRoom{}
@@ -132,16 +136,11 @@ func (h *testHub) room(name string) *testRoom {
 	return h.rooms[name]
 }
 
-// serve writes the log to a member, from an offset on.
+// serve writes the log to a member, from an offset on. What it has taken from the log it writes, even if the log
+// does not keep it any longer by then.
 func (h *testHub) serve(ctx context.Context, name string, member, at int, pipe bool, write func(string) bool, c *websocket.Conn) {
-	frame := func(n int, data string) string {
-		if pipe {
-			return data
-		}
-		return fmt.Sprintf(`{"type":"message","room":%q,"offset":%d,"from":"x","time":1,"data":%s}`, name, n+1, data)
-	}
 	held := ""
-	for ctx.Err() == nil {
+	for {
 		h.mu.Lock()
 		for len(h.rooms[name].log) == at && ctx.Err() == nil && !h.closed {
 			h.changed.Wait()
@@ -155,29 +154,28 @@ func (h *testHub) serve(ctx context.Context, name string, member, at int, pipe b
 			write(fmt.Sprintf(`{"type":"gap","room":%q,"from":%d,"to":%d,"reason":"trimmed"}`, name, at+1, oldest))
 			at = oldest
 		}
-		what := deliver
-		if h.fault != nil {
-			what = h.fault(name, member, at)
-		}
-		out := frame(at, log[at])
-		at++
-		switch what {
-		case lose:
-		case swap:
-			held = out
-		case hang:
-			_ = c.CloseNow()
-			return
-		case misroute:
-			i := 0
-			if s, ok := findStamp([]byte(out), &i); ok {
-				out = out[:i] + fmt.Sprintf("hb~%06x", s.publisher+1) + out[i+9:]
+		for ; at < len(log); at++ {
+			what, out := deliver, log[at]
+			if !pipe {
+				out = fmt.Sprintf(`{"type":"message","room":%q,"offset":%d,"from":"x","time":1,"data":%s}`, name, at+1, out)
 			}
-			write(out)
-		case double:
-			write(out)
-			fallthrough
-		default:
+			if h.fault != nil {
+				what = h.fault(name, member, at)
+			}
+			switch what {
+			case lose:
+				continue
+			case swap:
+				held = out
+				continue
+			case hang:
+				_ = c.CloseNow()
+				return
+			case misroute:
+				out = misstamp(out)
+			case double:
+				write(out)
+			}
 			write(out)
 			if held != "" {
 				write(held)
@@ -185,4 +183,11 @@ func (h *testHub) serve(ctx context.Context, name string, member, at int, pipe b
 			}
 		}
 	}
+}
+
+// misstamp makes a message another publisher's.
+func misstamp(message string) string {
+	at := 0
+	s, _ := findStamp([]byte(message), &at)
+	return message[:at] + fmt.Sprintf("%s%06x", stampMark, s.publisher+1) + message[at+len(stampMark)+6:]
 }
