@@ -78,11 +78,12 @@ func (c *Client) do(ps *pass, cmd *wire.Command) *wire.Error {
 	return nil
 }
 
-// settle waits until the command may take effect. History looks at the log from outside, so it waits for the answers to
-// all that this connection published.
+// settle waits until the command may take effect. A join and a history look at where the log ends, so they
+// wait for the answers to all that this connection has published.
 func (c *Client) settle(ps *pass, cmd *wire.Command) bool {
+	looks := cmd.Type == wire.CmdJoin || cmd.Type == wire.CmdHistory
 	ready := func(l hub.Load) bool {
-		return l.Light() && l.Settled(cmd.Room) && (cmd.Type != wire.CmdHistory || l.Unanswered == 0)
+		return l.Light() && l.Settled(cmd.Room) && (!looks || l.Unanswered == 0)
 	}
 	c.send(ps)
 	return c.peer.Await(ready)

@@ -94,6 +94,9 @@ type fault struct {
 // header reads a frame's header from the beginning of b. n is its length, 0 if it is not complete. It checks what
 // RFC 6455, section 5, demands of a client's frame, and that the message will not be larger than limit.
 func (r *reader) header(b []byte, src *bytes.Reader, scratch []byte, limit int64) (h ws.Header, n int, f *fault) {
+	if len(b) >= 2 && b[1]&0x80 == 0 { // before its length is there: it may never come
+		return h, 0, &fault{wire.CloseProtocol, ws.ErrProtocolMaskRequired.Error()}
+	}
 	if !complete(b) {
 		return h, 0, nil
 	}
@@ -115,16 +118,12 @@ func (r *reader) header(b []byte, src *bytes.Reader, scratch []byte, limit int64
 	return h, len(b) - src.Len(), nil
 }
 
-// complete reports whether b begins with a whole frame header. Two bytes are enough to refuse most that is wrong,
-// so a header without a mask counts as complete with them.
+// complete reports whether b begins with a whole header of a masked frame.
 func complete(b []byte) bool {
 	if len(b) < 2 {
 		return false
 	}
-	n := 2
-	if b[1]&0x80 != 0 {
-		n += 4
-	}
+	n := 2 + 4
 	switch b[1] & 0x7f {
 	case 126:
 		n += 2

@@ -40,7 +40,7 @@ test("payloads travel, and are shown", () => {
   expect(decodePayload(encodePayload(bytes))).toEqual({ kind: "binary", data: bytes });
   expect(decodePayload({ data: null })).toEqual({ kind: "json", data: null });
   expect(decodePayload({ data: "null" })).toEqual({ kind: "text", data: "null" });
-  expect(payload({ kind: "binary", data: bytes })).toMatchObject({ label: "Binary, 19.5 KiB", text: /^00 01 .* 2f …$/ });
+  expect(payload({ kind: "binary", data: bytes })).toMatchObject({ label: "Binary, 19.5 KiB", text: expect.stringMatching(/^00 01 .* 1f …$/) });
   expect(payload({ kind: "json", data: { a: [1, null] } }).text).toBe('{ "a": [ 1, null ] }');
   expect(payload({ kind: "json", data: { a: "x".repeat(80) } }).text).toBe(`{\n  "a": "${"x".repeat(80)}"\n}`);
 });

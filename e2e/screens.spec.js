@@ -51,8 +51,11 @@ for (const [name, options] of [
     await mira.say("Is the pump on?");
     await expect(mira.pending).toHaveCount(1);
     await shoot(mira, `${name}-offline`);
-    for (let i = 1; i <= 31; i++) sensor.send(`{"temperature":${(12 + i / 10).toFixed(1)}}`);
-    await expect(jonas.words).toHaveCount(count + 31);
+    for (let i = 1; i <= 31; i++) {
+      sensor.send(`{"temperature":${(12 + i / 10).toFixed(1)}}`);
+      // All at once would be a gap for those who are there, too: the hub keeps 20.
+      if (i % 10 === 1) await expect(jonas.words).toHaveCount(count + i);
+    }
     cable.mend();
     await expect(mira.state).toHaveText(/^Live, caught up/, { timeout: 25_000 });
     await expect(mira.pending).toHaveCount(0);

@@ -25,49 +25,49 @@ func checkMessage(t *testing.T, e *Error) {
 func TestDecodeMalformed(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
-	for _, c := range []struct{ fault, frame string }{
-		{"not an object", ``},
-		{"not an object", ` `},
-		{"not an object", `hello`},
-		{"not an object", `null`},
-		{"not an object", `"ping"`},
-		{"not an object", `7`},
-		{"not an object", `[{"type":"ping"}]`},
-		{"not an object", "\ufeff" + `{"type":"ping"}`},
-		{"not complete", `{`},
-		{"not complete", `{"type":"ping"`},
-		{"not complete", `{"type":"ping","ref":`},
-		{"not complete", `{"type":"pi`},
-		{"not JSON", `{"type":"ping",}`},
-		{"not JSON", `{"type" "ping"}`},
-		{"not JSON", `{'type':'ping'}`},
-		{"not JSON", `{type:"ping"}`},
-		{"not JSON", `{1:2,"type":"ping"}`},
-		{"not JSON", `{{}:2,"type":"ping"}`},
-		{"not JSON", `{[[[`},
-		{"not JSON", `{"type":"ping"]`},
-		{"not JSON", `{"type":"ping","x":01}`},
-		{"not JSON", `{"type":"ping","x":NaN}`},
-		{"not JSON", `{"type":"ping","x":tru}`},
-		{"not JSON", `{"type":"ping","x":"\x"}`},
-		{"a control character", "{\"type\":\"ping\",\"x\":\"\n\"}"},
-		{"something behind", `{"type":"ping"} {"type":"ping"}`},
-		{"something behind", `{"type":"ping"}x`},
-		{"not UTF-8", "{\"type\":\"ping\",\"x\":\"\xff\"}"},
-		{"not UTF-8", "{\"type\":\"ping\",\"\xff\":1}"},
-		{"not UTF-8", "{\"type\":\"ping\",\"x\":[{\"y\":\"\xc3\"}]}"},
-		{"lone surrogate", `{"type":"ping","x":"\ud800"}`},
-		{"lone surrogate", `{"type":"ping","x":[{"y":"\udc00\ud800"}]}`},
-		{"lone surrogate", `{"type":"ping","\ud800":1}`},
-		{"lone surrogate", `{"type":"publish","room":"r","data":"\ud83d"}`},
-		{"duplicate", `{"type":"ping","type":"ping"}`},
-		{"duplicate", `{"type":"ping","x":1,"x":1}`},
-		{"duplicate", `{"type":"ping","x":1,"\u0078":1}`},
-		{"duplicate", `{"type":"publish","room":"r","data":[{"a":{"b":1,"b":2}}]}`},
-		{"deep", `{"type":"ping","x":` + deep(128) + `}`},
-		{"deep", `{"type":"publish","room":"r","data":` + deep(10000) + `}`},
-		{"deep", `{"type":"publish","room":"r","data":` + strings.Repeat(`{"a":`, 10000) + `1` + strings.Repeat(`}`, 10000) + `}`},
-		{"deep", `{"type":"publish","room":"r","data":` + strings.Repeat("[", 10000)},
+	for _, c := range []struct{ says, frame string }{
+		{"one JSON object", ``},
+		{"one JSON object", ` `},
+		{"one JSON object", `hello`},
+		{"one JSON object", `null`},
+		{"one JSON object", `"ping"`},
+		{"one JSON object", `7`},
+		{"one JSON object", `[{"type":"ping"}]`},
+		{"one JSON object", "\ufeff" + `{"type":"ping"}`},
+		{"too early", `{`},
+		{"too early", `{"type":"ping"`},
+		{"too early", `{"type":"ping","ref":`},
+		{"too early", `{"type":"pi`},
+		{"not JSON at byte", `{"type":"ping",}`},
+		{"not JSON at byte", `{"type" "ping"}`},
+		{"not JSON at byte", `{'type':'ping'}`},
+		{"not JSON at byte", `{type:"ping"}`},
+		{"not JSON at byte", `{1:2,"type":"ping"}`},
+		{"not JSON at byte", `{{}:2,"type":"ping"}`},
+		{"not JSON at byte", `{[[[`},
+		{"not JSON at byte", `{"type":"ping"]`},
+		{"not JSON at byte", `{"type":"ping","x":01}`},
+		{"not JSON at byte", `{"type":"ping","x":NaN}`},
+		{"not JSON at byte", `{"type":"ping","x":tru}`},
+		{"not JSON at byte", `{"type":"ping","x":"\x"}`},
+		{"not JSON at byte", "{\"type\":\"ping\",\"x\":\"\n\"}"},
+		{"behind", `{"type":"ping"} {"type":"ping"}`},
+		{"behind", `{"type":"ping"}x`},
+		{"UTF-8", "{\"type\":\"ping\",\"x\":\"\xff\"}"},
+		{"UTF-8", "{\"type\":\"ping\",\"\xff\":1}"},
+		{"UTF-8", "{\"type\":\"ping\",\"x\":[{\"y\":\"\xc3\"}]}"},
+		{"not JSON at byte", `{"type":"ping","x":"\ud800"}`},
+		{"not JSON at byte", `{"type":"ping","x":[{"y":"\udc00\ud800"}]}`},
+		{"not JSON at byte", `{"type":"ping","\ud800":1}`},
+		{"not JSON at byte", `{"type":"publish","room":"r","data":"\ud83d"}`},
+		{"twice", `{"type":"ping","type":"ping"}`},
+		{"twice", `{"type":"ping","x":1,"x":1}`},
+		{"twice", `{"type":"ping","x":1,"\u0078":1}`},
+		{"twice", `{"type":"publish","room":"r","data":[{"a":{"b":1,"b":2}}]}`},
+		{"128 levels", `{"type":"ping","x":` + deep(128) + `}`},
+		{"128 levels", `{"type":"publish","room":"r","data":` + deep(10000) + `}`},
+		{"128 levels", `{"type":"publish","room":"r","data":` + strings.Repeat(`{"a":`, 10000) + `1` + strings.Repeat(`}`, 10000) + `}`},
+		{"128 levels", `{"type":"publish","room":"r","data":` + strings.Repeat("[", 10000)},
 
 		{"type", `{}`},
 		{"type", `{"ref":1}`},
@@ -156,13 +156,21 @@ func TestDecodeMalformed(t *testing.T) {
 		{"token", `{"type":"auth","token":7}`},
 	} {
 		if _, err := Decode([]byte(c.frame)); err == nil {
-			t.Errorf("%s: %.100s was taken", c.fault, c.frame)
-		} else if err.Code != BadRequest {
-			t.Errorf("%s: %.100s: %v", c.fault, c.frame, err)
+			t.Errorf("%.100s was taken", c.frame)
+		} else if err.Code != BadRequest || !strings.Contains(err.Message, c.says) {
+			t.Errorf("%.100s: %v does not say %q", c.frame, err, c.says)
 		} else {
 			checkMessage(t, err)
 		}
 		checkModel(t, []byte(c.frame))
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for s, want := range map[string]string{"plain": "plain", "a\n\u0085b": "a??b", "0123456789": "01234567", "0123456é": "0123456"} {
+		if got := printable(s, 8); got != want {
+			t.Errorf("%q: %q", s, got)
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ func End(buf []byte, mark int, op Op) []byte {
 		binary.BigEndian.PutUint16(buf[mark+2:], uint16(n))
 	default:
 		buf = append(buf, 0, 0, 0, 0, 0, 0)
-		copy(buf[mark+longHeader:], buf[payload:payload+n])
+		copy(buf[mark+longHeader:], buf[payload:])
 		buf[mark+1] = 127
 		binary.BigEndian.PutUint64(buf[mark+2:], uint64(n))
 	}

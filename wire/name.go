@@ -69,7 +69,6 @@ func roomFault(name string) string {
 		if fault := clientFault(client); fault != "" {
 			return "names an inbox, but the client id behind the \"@\" " + fault
 		}
-		return ""
 	}
 	return charFault(name)
 }

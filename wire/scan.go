@@ -86,6 +86,8 @@ func (s *scanner) object(text []byte) error {
 	if _, err := s.dec.ReadToken(); err != nil {
 		return err
 	}
+	// Only a string may be read as a whole here: what else stands in a name's place is an error, which ReadValue would find
+	// by recursion and ReadToken finds at once.
 	for s.dec.PeekKind() == '"' {
 		name, err := s.dec.ReadValue()
 		if err != nil {
@@ -179,7 +181,7 @@ func syntaxError(err error) *Error {
 	}
 	var at *jsontext.SyntacticError
 	if !errors.As(err, &at) {
-		return bad("the JSON object is not complete: close it")
+		return bad("not JSON: a command is one JSON object")
 	}
 	switch at.Err {
 	case jsontext.ErrDuplicateName:

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"hubbub/broker"
 	"hubbub/wire"
@@ -156,10 +157,12 @@ func blockedSink(t *testing.T, f Factory) {
 			newest.Store(a[0].Position.Offset)
 			answered.Done()
 		})
+		if i == 2 {
+			sink.entered() // in Deliver: the rest is asked for while the broker waits there
+		}
 		r.brokers[0].Signal("other", text(i))
 		r.brokers[0].Watch("other", true)
 	}
-	sink.entered()
 	for range 20 {
 		had := newest.Load()
 		if p := r.history("lobby", wire.Position{}, 5); p.Last < had || p.First != 1 {
@@ -169,6 +172,22 @@ func blockedSink(t *testing.T, f Factory) {
 	sink.blocked.Unlock()
 	answered.Wait()
 	same(t, "delivered", count(1, n+1), payloads(sink.reaches("lobby", n+1).messages))
+}
+
+// pieces: what lies behind the end of a published slice is the publisher's.
+func pieces(t *testing.T, f Factory) {
+	r := start(t, f, open)
+	for _, room := range []string{"a", "b"} {
+		r.sinks[0].watch(r.brokers[0], room)
+	}
+	r.sinks[0].blocked.Lock() // so that the broker has several publishes to put together
+	msgs := []wire.Message{message("alice", "a1"), message("alice", "b1"), message("alice", "a2"), message("alice", "b2")}
+	for i, room := range []string{"a", "b", "a", "b"} {
+		r.brokers[0].Publish(room, msgs[i:i+1], func([]broker.Accepted) {})
+	}
+	r.sinks[0].blocked.Unlock()
+	same(t, "delivered to a", []string{"a1", "a2"}, payloads(r.sinks[0].reaches("a", 2).messages))
+	same(t, "delivered to b", []string{"b1", "b2"}, payloads(r.sinks[0].reaches("b", 2).messages))
 }
 
 // ending: what was accepted before the end is heard before Run returns, and everything is answered, once.
@@ -211,8 +230,10 @@ func ending(t *testing.T, f Factory) {
 		heardAtEnd := int64(r.sinks[0].of("lobby").last)
 		close(quit)
 		publishers.Wait()
-		for calls.Load() < published.Load() { // the late refusals are on their way
-			runtime.Gosched()
+		for deadline := time.Now().Add(patience); calls.Load() < published.Load(); runtime.Gosched() { // the late refusals are on their way
+			if time.Now().After(deadline) {
+				t.Fatalf("%d publishes, %d answers", published.Load(), calls.Load())
+			}
 		}
 		if accepted.Load() != heardAtEnd {
 			t.Fatalf("%d messages were accepted, %d delivered before Run returned", accepted.Load(), heardAtEnd)

@@ -33,6 +33,7 @@ func Run(t *testing.T, f Factory) {
 		{"publish/nothing", nothing},
 		{"publish/before Run", beforeRun},
 		{"publish/while the sink is blocked", blockedSink},
+		{"publish/pieces of one slice", pieces},
 		{"publish/while Run ends", ending},
 		{"publish/after Run", afterRun},
 		{"keys/who and where", keys},

@@ -21,8 +21,8 @@ type EchoOptions struct {
 
 // EchoResult is what came of it.
 type EchoResult struct {
-	Tally
-	Latency           // of a round trip
+	Mail      Tally
+	Latency   Latency // of a round trip
 	Cost      Cost    // of a message and its echo
 	PerSecond float64 // messages and their echoes
 }
@@ -88,8 +88,8 @@ func Echo(ctx context.Context, t Target, o EchoOptions) (r EchoResult, err error
 	}
 	e.tally.Expected = e.tally.Sent
 	e.tally.Lost = max(e.tally.Sent-e.tally.Delivered, 0)
-	if r.Tally = e.tally; measured == 0 {
-		return r, fmt.Errorf("echo: nothing came back: %s", r.Tally)
+	if r.Mail = e.tally; measured == 0 {
+		return r, fmt.Errorf("echo: nothing came back: %s", r.Mail)
 	}
 	return r, nil
 }

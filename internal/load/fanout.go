@@ -19,12 +19,12 @@ type FanoutOptions struct {
 	Grace      time.Duration // how long nothing may come before what has not come is lost; default 3 s
 }
 
-// FanoutResult is what came of it. The tally counts the warm-up too, everything else does not.
+// FanoutResult is what came of it. The mail counts the warm-up too, everything else does not.
 type FanoutResult struct {
-	Tally
-	Latency
-	Cost   Cost          // of a delivery
-	Behind time.Duration // how late we ourselves sent, p99: no part of the server's latency is below it
+	Mail    Tally
+	Latency Latency
+	Cost    Cost          // of a delivery
+	Behind  time.Duration // how late we ourselves sent, p99: no part of the server's latency is below it
 }
 
 func (o *FanoutOptions) defaults() {
@@ -82,9 +82,9 @@ func Fanout(ctx context.Context, t Target, o FanoutOptions) (r FanoutResult, err
 	if r.Cost, err = m.stop(c.tally.Delivered - before); err != nil {
 		return r, err
 	}
-	r.Tally, r.Latency, r.Behind = c.count(c.conns), latency(c.late), latency(c.behind).P99
-	if r.Delivered == 0 {
-		return r, fmt.Errorf("fan-out: nothing was delivered: %s", r.Tally)
+	r.Mail, r.Latency, r.Behind = c.count(c.conns), latency(c.late), latency(c.behind).P99
+	if r.Mail.Delivered == 0 {
+		return r, fmt.Errorf("fan-out: nothing was delivered: %s", r.Mail)
 	}
 	return r, nil
 }

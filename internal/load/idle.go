@@ -17,7 +17,7 @@ type IdleOptions struct {
 
 // IdleResult is what a socket costs. Memory is (RSS − RSS before the first socket) / sockets, in bytes.
 type IdleResult struct {
-	Tally
+	Mail      Tally
 	Connects  float64 // a second, with their welcome
 	Connect   Cost    // of one
 	Join      Cost    // of one
@@ -65,7 +65,7 @@ func Idle(ctx context.Context, t Target, o IdleOptions) (r IdleResult, err error
 	if r.Published, err = c.memory(r.Before, n); err != nil {
 		return r, err
 	}
-	if r.Tally = c.count(c.conns); c.open < n {
+	if r.Mail = c.count(c.conns); c.open < n {
 		return r, fmt.Errorf("idle: %d of %d sockets are left%s", c.open, n, c.closings())
 	}
 	return r, nil

@@ -22,10 +22,10 @@ func TestFanout(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !r.Clean() || r.Sent != 60 || r.Delivered != 300 {
-				t.Errorf("%s", r.Tally)
+			if !r.Mail.Clean() || r.Mail.Sent != 60 || r.Mail.Delivered != 300 {
+				t.Errorf("%s", r.Mail)
 			}
-			if r.P50 <= 0 || r.P99 < r.P50 || r.Max < r.P99 {
+			if r.Latency.P50 <= 0 || r.Latency.P99 < r.Latency.P50 || r.Latency.Max < r.Latency.P99 {
 				t.Errorf("latencies %+v", r.Latency)
 			}
 			// What the warm-up left unread may be counted with the rest.
@@ -61,8 +61,8 @@ func TestFanoutFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.want.Sent, test.want.Expected = 60, 300
-			if r.Clean() || r.Tally.String() != test.want.String() {
-				t.Errorf("got  %s\nwant %s", r.Tally, test.want)
+			if r.Mail.Clean() || r.Mail.String() != test.want.String() {
+				t.Errorf("got  %s\nwant %s", r.Mail, test.want)
 			}
 		})
 	}
@@ -80,8 +80,8 @@ func TestFanoutFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := (Tally{Sent: 60, Expected: 300, Delivered: 300, Reordered: 1}); r.Tally.String() != want.String() {
-			t.Errorf("got  %s\nwant %s", r.Tally, want)
+		if want := (Tally{Sent: 60, Expected: 300, Delivered: 300, Reordered: 1}); r.Mail.String() != want.String() {
+			t.Errorf("got  %s\nwant %s", r.Mail, want)
 		}
 	})
 	t.Run("hung up", func(t *testing.T) {
@@ -96,8 +96,8 @@ func TestFanoutFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := (Tally{Sent: 60, Expected: 300, Delivered: 299, Lost: 1, Closes: map[int]int{1006: 1}}); r.Tally.String() != want.String() {
-			t.Errorf("got  %s\nwant %s", r.Tally, want)
+		if want := (Tally{Sent: 60, Expected: 300, Delivered: 299, Lost: 1, Closes: map[int]int{1006: 1}}); r.Mail.String() != want.String() {
+			t.Errorf("got  %s\nwant %s", r.Mail, want)
 		}
 	})
 }
@@ -110,8 +110,8 @@ func TestFanoutRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Errors["forbidden: not there"] != 30 || r.Lost != 150 {
-		t.Errorf("%s", r.Tally)
+	if r.Mail.Errors["forbidden: not there"] != 30 || r.Mail.Lost != 150 {
+		t.Errorf("%s", r.Mail)
 	}
 	for name, bad := range map[string]struct {
 		target Target
@@ -142,8 +142,8 @@ func TestIdle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.Clean() || r.Sent != 180 || r.Delivered != 1800 || r.Connects <= 0 || r.Before <= 0 {
-		t.Errorf("%s: %+v", r.Tally, r)
+	if !r.Mail.Clean() || r.Mail.Sent != 180 || r.Mail.Delivered != 1800 || r.Connects <= 0 || r.Before <= 0 {
+		t.Errorf("%s: %+v", r.Mail, r)
 	}
 }
 
@@ -159,8 +159,8 @@ func TestStall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := r.Stalled; !r.Clean() || s.Received != s.Sent || s.Sent != 260 || s.Gaps+s.Silent+s.Repeated+s.Wrong != 0 || s.CaughtUp <= 0 {
-			t.Errorf("%s; stalled: %+v", r.Tally, s)
+		if s := r.Stalled; !r.Mail.Clean() || s.Received != s.Sent || s.Sent != 260 || s.Gaps+s.Silent+s.Repeated+s.Wrong != 0 || s.CaughtUp <= 0 {
+			t.Errorf("%s; stalled: %+v", r.Mail, s)
 		}
 	})
 	t.Run("a part is kept", func(t *testing.T) {
@@ -170,8 +170,8 @@ func TestStall(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := r.Stalled
-		if !r.Clean() || s.Gaps != 1 || s.Received+s.Gone != s.Sent || s.Silent+s.Repeated+s.Wrong != 0 || s.Kept < 100 {
-			t.Errorf("%s; stalled: %+v", r.Tally, s)
+		if !r.Mail.Clean() || s.Gaps != 1 || s.Received+s.Gone != s.Sent || s.Silent+s.Repeated+s.Wrong != 0 || s.Kept < 100 {
+			t.Errorf("%s; stalled: %+v", r.Mail, s)
 		}
 	})
 	t.Run("a part is lost in silence", func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestStall(t *testing.T) {
 			t.Fatal(err)
 		}
 		if s := r.Stalled; s.Silent != 10 || s.Received != s.Sent-10 {
-			t.Errorf("%s; stalled: %+v", r.Tally, s)
+			t.Errorf("%s; stalled: %+v", r.Mail, s)
 		}
 	})
 	t.Run("never reads again", func(t *testing.T) {
@@ -198,8 +198,8 @@ func TestStall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := r.Stalled; !r.Clean() || s.Received >= s.Sent {
-			t.Errorf("%s; stalled: %+v", r.Tally, s)
+		if s := r.Stalled; !r.Mail.Clean() || s.Received >= s.Sent {
+			t.Errorf("%s; stalled: %+v", r.Mail, s)
 		}
 	})
 }
@@ -229,8 +229,8 @@ func TestEcho(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.Clean() || r.Sent == 0 || r.PerSecond <= 0 || r.P99 <= 0 {
-		t.Errorf("%s: %+v", r.Tally, r)
+	if !r.Mail.Clean() || r.Mail.Sent == 0 || r.PerSecond <= 0 || r.Latency.P99 <= 0 {
+		t.Errorf("%s: %+v", r.Mail, r)
 	}
 	for name, bad := range map[string]func(n int, s string) string{
 		"without the prefix": func(_ int, s string) string { return s },
@@ -252,8 +252,8 @@ func TestEcho(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Clean() {
-				t.Errorf("nothing found: %s", r.Tally)
+			if r.Mail.Clean() {
+				t.Errorf("nothing found: %s", r.Mail)
 			}
 		})
 	}

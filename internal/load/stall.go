@@ -21,9 +21,9 @@ type StallOptions struct {
 
 // StallResult is what came of it.
 type StallResult struct {
-	Tally        // of the others
-	Latency      // of the others
-	Cost    Cost // of a delivery, to the others
+	Mail    Tally   // of the others
+	Latency Latency // of the others
+	Cost    Cost    // of a delivery, to the others
 	Stalled Stalled
 	Before  int64 // the server's memory before the stop
 	Most    int64 // and the most of it afterwards
@@ -93,13 +93,13 @@ func Stall(ctx context.Context, t Target, o StallOptions) (r StallResult, err er
 	if err := s.play(ctx, &r, o); err != nil {
 		return r, err
 	}
-	r.Tally, r.Latency, r.Behind, r.Most = c.count(c.conns[:o.Members]), latency(c.late), latency(c.behind).P99, s.most
+	r.Mail, r.Latency, r.Behind, r.Most = c.count(c.conns[:o.Members]), latency(c.late), latency(c.behind).P99, s.most
 	r.Stalled = Stalled{
 		Sent: c.tally.Sent, Received: s.log.received, Gaps: s.log.gaps, Gone: s.log.gone, Kept: s.kept, Silent: s.log.missing,
 		Repeated: s.log.repeated, Wrong: s.log.wrongGaps, CaughtUp: s.caught, Closed: s.lazy.code,
 	}
-	if r.Delivered == 0 {
-		return r, fmt.Errorf("stall: nothing was delivered: %s", r.Tally)
+	if r.Mail.Delivered == 0 {
+		return r, fmt.Errorf("stall: nothing was delivered: %s", r.Mail)
 	}
 	return r, nil
 }

@@ -106,13 +106,13 @@ func Events(frames []Frame) (events []Event) {
 }
 
 // Text, Binary, Ping and Bye are a client's frames, masked.
-func Text(s string) []byte { return masked(ws.NewTextFrame([]byte(s))) }
+func Text(s string) []byte { return Part(wire.OpText, true, []byte(s)) }
 
 // Binary is a masked binary frame.
-func Binary(b []byte) []byte { return masked(ws.NewBinaryFrame(b)) }
+func Binary(b []byte) []byte { return Part(wire.OpBinary, true, b) }
 
 // Ping is a masked ping.
-func Ping(s string) []byte { return masked(ws.NewPingFrame([]byte(s))) }
+func Ping(s string) []byte { return Part(wire.OpPing, true, []byte(s)) }
 
 // Bye is a masked close frame.
 func Bye(code wire.CloseCode) []byte {
@@ -121,7 +121,8 @@ func Bye(code wire.CloseCode) []byte {
 
 // Part is a masked fragment.
 func Part(op wire.Op, fin bool, b []byte) []byte {
-	return masked(ws.NewFrame(ws.OpCode(op), fin, append([]byte(nil), b...)))
+	f := ws.NewFrame(ws.OpCode(op), fin, append([]byte(nil), b...)) // masking changes the payload in place
+	return masked(f)
 }
 
 func masked(f ws.Frame) []byte {

@@ -194,6 +194,7 @@ function onRefused(error) {
 function showState() {
   const { tone, text } = stateInWords(hub.state, known);
   $("state").dataset.tone = tone;
+  $("people-when").textContent = hub.state.name === "live" ? "Here now" : "Last seen here";
   if ($("state-text").textContent !== text) $("state-text").textContent = text;
   showNext();
 }

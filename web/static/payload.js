@@ -1,7 +1,7 @@
 // How a payload is shown: always as text, whatever is in it.
 
 const ONE_LINE = 72; // JSON up to here stays on one line
-const PREVIEW = 48; // bytes of a binary payload that are shown
+const PREVIEW = 32; // bytes of a binary payload that are shown
 
 /** {kind, label, text}: label says what it is where that is not plain from the text, else it is empty. */
 export function describe({ kind, data }) {

@@ -64,12 +64,12 @@ func idle(ctx context.Context, b *bench) error {
 		name := fmt.Sprintf("idle, %d sockets in %d rooms", o.Sockets, o.Rooms)
 		joined, ok1 := perSocket(r.Joined, 6)
 		published, ok2 := perSocket(r.Published, 7)
-		payload := float64(r.Sent*int64(o.Size)) / float64(o.Sockets) / 1024
+		payload := float64(r.Mail.Sent*int64(o.Size)) / float64(o.Sockets) / 1024
 		b.add(
 			row{name, "≤ 6 KB a socket", joined, ok1},
 			row{"  after ten messages each", "≤ 7 KB a socket", published, ok2},
 			info("    of it the payloads that the rooms keep", "%.2f KB", payload),
-			info("    mail", "%s", r.Tally),
+			info("    mail", "%s", r.Mail),
 			info("  server before the first socket", "%.1f MB", float64(r.Before)/(1<<20)),
 			info("  connects", "%.0f/s, CPU %s", r.Connects, cost(r.Connect)),
 			info("  joins", "CPU %s", cost(r.Join)),
@@ -112,13 +112,13 @@ func fanout(ctx context.Context, b *bench) error {
 			if err != nil {
 				return err
 			}
-			late := row{"  p99", "", millis(r.P99) + fmt.Sprintf(" (p50 %s, max %s; client sent late, p99 %s)", millis(r.P50), millis(r.Max), millis(r.Behind)), ""}
+			late := row{"  p99", "", millis(r.Latency.P99) + fmt.Sprintf(" (p50 %s, max %s; client sent late, p99 %s)", millis(r.Latency.P50), millis(r.Latency.Max), millis(r.Behind)), ""}
 			if f.p99 > 0 {
-				late.target, late.verdict = "≤ "+millis(f.p99), verdict(r.P99 <= f.p99)
+				late.target, late.verdict = "≤ "+millis(f.p99), verdict(r.Latency.P99 <= f.p99)
 			}
-			mail := row{"  mail", f.targetMail, r.Tally.String(), ""}
+			mail := row{"  mail", f.targetMail, r.Mail.String(), ""}
 			if f.targetMail != "" {
-				mail.verdict = verdict(r.Clean())
+				mail.verdict = verdict(r.Mail.Clean())
 			}
 			b.add(
 				row{
@@ -156,8 +156,8 @@ func echo(ctx context.Context, b *bench) error {
 			if err != nil {
 				return err
 			}
-			if !r.Clean() {
-				return fmt.Errorf("%s: %s", []string{"the hub", "the bare loop"}[which], r.Tally)
+			if !r.Mail.Clean() {
+				return fmt.Errorf("%s: %s", []string{"the hub", "the bare loop"}[which], r.Mail)
 			}
 			results[which] = append(results[which], r)
 		}
@@ -171,7 +171,7 @@ func echo(ctx context.Context, b *bench) error {
 	for i, name := range []string{"  hub", "  bare Fiber"} {
 		slices.SortFunc(results[i], func(a, b load.EchoResult) int { return int(a.Cost.ServerEach() - b.Cost.ServerEach()) })
 		r := results[i][len(results[i])/2]
-		b.add(info(name, "%s an echo, %.0f/s, p99 %s", cost(r.Cost), r.PerSecond, millis(r.P99)))
+		b.add(info(name, "%s an echo, %.0f/s, p99 %s", cost(r.Cost), r.PerSecond, millis(r.Latency.P99)))
 	}
 	return nil
 }
