@@ -52,7 +52,11 @@ test.describe("in trouble", () => {
     await started.stop();
     await expect(alice.state).toHaveText(/^Offline since /);
     await alice.say("later");
+    await alice.page.getByRole("button", { name: "Leave" }).click();
+    await expect(alice.page.locator("#notice")).toContainText("1 message not sent yet");
     await axe(alice);
     await alice.fits();
+    await alice.page.getByRole("button", { name: "Leave" }).click();
+    await expect(alice.page.getByRole("button", { name: "Enter" })).toBeVisible();
   });
 });

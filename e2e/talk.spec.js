@@ -60,6 +60,27 @@ test("Enter sends, Shift+Enter begins a new line", async ({ hub, person }) => {
   await expect(alice.page.getByLabel("Message", { exact: true })).toBeFocused();
 });
 
+test("whoever reads further up stays there, and is told what is new", async ({ hub, person }) => {
+  const started = await hub();
+  const alice = await (await person("alice")).enter(started.url, "lobby");
+  const device = await Device.connect(started, "device", "lobby");
+  for (let i = 1; i <= 60; i++) device.send(`line ${i}`);
+  await expect(alice.words.last()).toHaveText("line 60");
+  await expect(alice.words.last()).toBeInViewport();
+  await alice.page.locator("#log").evaluate((log) => (log.scrollTop = 0));
+  await expect(alice.words.first()).toBeInViewport();
+  device.send("line 61");
+  device.send("line 62");
+  const jump = alice.page.getByRole("button", { name: "↓ 2 new" });
+  await expect(jump).toBeVisible();
+  await expect(alice.words.first()).toBeInViewport();
+  await jump.click();
+  await expect(alice.words.last()).toHaveText("line 62");
+  await expect(alice.words.last()).toBeInViewport();
+  await expect(jump).toBeHidden();
+  device.close();
+});
+
 test("names that are none are refused in words, before anything is sent", async ({ hub, person }) => {
   const { url } = await hub();
   const { page } = await person("");

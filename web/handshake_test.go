@@ -225,6 +225,7 @@ func TestAcceptedHandshakes(t *testing.T) {
 		{"an id of 128 bytes", get("/ws/"+strings.Repeat("%61", 128), good), "", echo(strings.Repeat("a", 128))},
 		{"other cases and lists", get("/ws/a", host+"upgrade: WebSocket, foo\r\nconnection: keep-alive\r\nconnection: UPGRADE\r\n"+key+version), "", echo("a")},
 		{"a length of nothing", get("/ws/a", good+"Content-Length: 0\r\n"), "", echo("a")},
+		{"an extension", get("/ws/a", good+"Sec-WebSocket-Extensions: permessage-deflate\r\n"), "", echo("a")},
 		{"an Origin", get("/ws/a", good+"Origin: http://elsewhere.test\r\n"), "", echo("a")},
 		{"parameters that nobody knows", get("/ws/a?x=&x=1;y&last=5", good), "", echo("a")},
 		{"only a credential", offer("Sec-WebSocket-Protocol: bearer.abc\r\n"), "", echo("a")},
@@ -255,7 +256,7 @@ func TestAcceptedHandshakes(t *testing.T) {
 			if r.status != 101 {
 				t.Fatalf("status %d: %s", r.status, r.body)
 			}
-			if r.header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+			if r.header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" || r.header.Get("Sec-WebSocket-Extensions") != "" {
 				t.Errorf("101 with %v", r.header)
 			}
 			if got := strings.Join(r.header.Values("Sec-WebSocket-Protocol"), ","); got != row.protocol {

@@ -80,10 +80,14 @@ func New(opts Options) *Server {
 
 	s := &Server{opts: opts, page: assets(static), opened: map[net.Conn]Connection{}, silent: map[net.Conn]struct{}{}}
 	s.open, s.stopOpen = context.WithCancel(context.Background())
-	// The library's buffers are never used: the smallest it allows.
-	s.upgrader = websocket.New(s.handOver, websocket.Config{RecoverHandler: s.recoverHandOver, ReadBufferSize: 1, WriteBufferSize: 1})
+	s.upgrader = s.newUpgrader(s.handOver)
 	s.app = s.newApp()
 	return s
+}
+
+// newUpgrader has the library's buffers, which are never used, as small as it allows.
+func (s *Server) newUpgrader(then func(*websocket.Conn)) fiber.Handler {
+	return websocket.New(then, websocket.Config{RecoverHandler: s.recoverHandOver, ReadBufferSize: 1, WriteBufferSize: 1})
 }
 
 func (s *Server) newApp() *fiber.App {

@@ -17,6 +17,7 @@ import (
 	coder "github.com/coder/websocket"
 	"github.com/gobwas/ws"
 	"github.com/gofiber/contrib/websocket"
+	"github.com/gofiber/fiber/v2"
 
 	"hubbub/client"
 	"hubbub/hub"
@@ -71,7 +72,12 @@ func TestEarlyBytes(t *testing.T) {
 			}
 			at = cut
 		}
-		got := <-arrived
+		var got arrival
+		select {
+		case got = <-arrived:
+		case <-time.After(patience):
+			t.Fatalf("%s: not all of %d bytes came", name, len(rest))
+		}
 		if string(got.all) != rest {
 			t.Fatalf("%s: %d bytes came differently", name, len(rest))
 		}
@@ -282,15 +288,21 @@ func TestPanicStaysHere(t *testing.T) {
 	expectProblem(t, exchange(t, addr, get("/ws/a", good)), 500, wire.Internal, false)
 
 	s.opts.Open = h.Open
-	s.upgrader = websocket.New(func(*websocket.Conn) { panic("<secret>") }, websocket.Config{RecoverHandler: s.recoverHandOver})
+	s.upgrader = func(c *fiber.Ctx) error {
+		c.Context().Hijack(func(c net.Conn) { _, _ = io.WriteString(c, "<secret>"); _ = c.Close() })
+		panic("<secret>")
+	}
+	expectProblem(t, exchange(t, addr, get("/ws/a", good)), 500, wire.Internal, false)
+	h.await(t, "Abandon", func(h *hall) bool { return h.abandoned == 1 })
+
+	s.upgrader = s.newUpgrader(func(*websocket.Conn) { panic("<secret>") })
 	c := dial(t, addr)
 	_, _ = io.WriteString(c, get("/ws/a", good))
 	all, err := io.ReadAll(c)
 	if err != nil || !bytes.HasPrefix(all, []byte("HTTP/1.1 101 ")) || bytes.Contains(all, []byte("secret")) {
 		t.Errorf("%q, %v", all, err)
 	}
-	h.await(t, "Abandon", func(h *hall) bool { return h.abandoned == 1 })
-
+	h.await(t, "Abandon", func(h *hall) bool { return h.abandoned == 2 })
 	if r := exchange(t, addr, get("/health", host)); r.status != 200 {
 		t.Errorf("after the panics: %d", r.status)
 	}

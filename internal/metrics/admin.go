@@ -32,9 +32,7 @@ const stopTimeout = 200 * time.Millisecond
 
 // Run serves the admin pages on ln until ctx ends, and blocks. It closes ln.
 func Run(ctx context.Context, ln net.Listener, o Options) error {
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
+	o = withDefaults(o)
 	srv := &http.Server{
 		Handler:           handler(o),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -64,6 +62,13 @@ func Run(ctx context.Context, ln net.Listener, o Options) error {
 	return fmt.Errorf("serving the admin pages: %w", err)
 }
 
+func withDefaults(o Options) Options {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
+
 // handler is the admin pages. It has a mux and a registry of its own: the default ones are open to every package that is linked in.
 func handler(o Options) http.Handler {
 	registry := prometheus.NewRegistry()
@@ -79,11 +84,11 @@ func handler(o Options) http.Handler {
 		MaxRequestsInFlight: 4,
 		ErrorLog:            slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 	}))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // the named profiles too
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol) // go tool pprof posts to it
+	mux.HandleFunc("/debug/pprof/", pprof.Index) // the named profiles too
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol) // posted to, so none of these names a method
 	mux.HandleFunc("GET /health", healthy)
 	mux.HandleFunc("GET /livez", healthy)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {

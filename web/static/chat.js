@@ -3,7 +3,7 @@ import { Log, avatar, make } from "./log.js";
 import { sizeInWords } from "./payload.js";
 import { Roster } from "./roster.js";
 import { byteLength, clientProblem, roomProblem } from "./rules.js";
-import { errorInWords, stateInWords } from "./words.js";
+import { errorInWords, messages, stateInWords } from "./words.js";
 
 // The page: the door (a name and a room), and the room behind it. What is on the wire is hubbub.js's business.
 
@@ -25,6 +25,8 @@ let roster = null;
 let known = {}; // about the room: {joined, refused, behind, caughtUp}
 let unread = 0;
 let caughtUpTimer;
+let busyTimer;
+let warnedOfLeaving = false;
 
 // ---- what is remembered -----------------------------------------------------------------------------------------
 
@@ -130,6 +132,10 @@ function join(name) {
 }
 
 function leave() {
+  if (hub.unacked > 0 && !warnedOfLeaving) {
+    warnedOfLeaving = true;
+    return notice(`${messages(hub.unacked)} not sent yet. Leave again to leave without sending.`);
+  }
   remember("sessionStorage", "hubbub.inside", null);
   roster.stop();
   hub.close();
@@ -140,6 +146,10 @@ function leave() {
 }
 
 $("leave").addEventListener("click", leave);
+
+addEventListener("beforeunload", (event) => {
+  if (hub?.unacked > 0) event.preventDefault(); // the browser asks
+});
 
 addEventListener("hashchange", () => {
   const name = roomInAddress();
@@ -165,16 +175,17 @@ function onState(state) {
 
 function onJoined({ resumed, behind, position }) {
   known = { joined: true, refused: false, behind: resumed ? behind : 0, caughtUp: null };
-  log.busy = true;
+  log.busy = true; // what one finds on entering, or catches up with, needs no reading aloud
   if (!resumed) {
     $("empty").hidden = position.offset > 0;
-    setTimeout(() => (log.busy = false), 500); // the first page needs no reading aloud
+    notBusySoon();
   }
+  notice(null);
   showState();
 }
 
 function onCaughtUp(how) {
-  log.busy = false;
+  notBusySoon();
   known = { ...known, behind: 0, caughtUp: how };
   clearTimeout(caughtUpTimer);
   caughtUpTimer = setTimeout(() => {
@@ -182,6 +193,11 @@ function onCaughtUp(how) {
     showState();
   }, CAUGHT_UP_SHOWN);
   showState();
+}
+
+function notBusySoon() {
+  clearTimeout(busyTimer);
+  busyTimer = setTimeout(() => (log.busy = false), 500);
 }
 
 function onRefused(error) {
@@ -264,6 +280,7 @@ function send(text) {
   };
   const item = log.sending({ key, text, retry: publish, discard: () => item.remove() });
   $("empty").hidden = true;
+  warnedOfLeaving = false;
   publish();
 }
 
@@ -278,7 +295,7 @@ $("composer").addEventListener("submit", (event) => {
 });
 
 $("text").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return; // 229: Safari, while composing
   event.preventDefault();
   $("composer").requestSubmit();
 });

@@ -109,6 +109,7 @@ export class Hubbub extends Emitter {
     // A socket that we gave up may still speak: it is not listened to.
     socket.onmessage = ({ data }) => socket === this.#socket && this.#onFrame(data);
     socket.onclose = ({ code, reason }) => socket === this.#socket && this.#onGone(code, reason);
+    socket.onerror = () => {}; // its close follows; without a listener the ws package would throw
     this.#timer = setTimeout(() => this.#giveUp("no answer"), HELLO_TIMEOUT);
   }
 

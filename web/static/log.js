@@ -131,17 +131,17 @@ export class Log {
 
   #flush() {
     this.#timer = null;
-    const before = this.#list.childElementCount;
     const batch = document.createDocumentFragment();
     for (const { message, gap } of this.#queue.splice(0)) {
       if (message) this.#place(message, batch);
       else this.#placeGap(gap, batch);
     }
+    const added = batch.childElementCount;
     this.#list.append(batch);
     this.#groupPending();
     this.#trim();
     if (this.#atEnd) this.toEnd();
-    else this.#showUnseen(Math.max(0, this.#list.childElementCount - before));
+    else this.#showUnseen(added);
   }
 
   #place(message, batch) {
