@@ -120,7 +120,7 @@ func (in *instance) stop(timeout time.Duration) error {
 	defer cancel()
 	in.closeListener(within, timeout/10)
 	errs := []error{in.running.web.stop(within)}
-	in.clients.Drain(within, timeout*8/10) // leaves a tenth to those behind it
+	errs = append(errs, in.drain(within, timeout*8/10)) // leaves a tenth to those behind it
 	for _, p := range []*part{in.running.hub, in.running.broker, in.running.admin} {
 		if p != nil {
 			errs = append(errs, p.stop(within))
@@ -135,6 +135,22 @@ func (in *instance) closeListener(ctx context.Context, share time.Duration) {
 	defer cancel()
 	if err := in.web.Stop(ctx); err != nil {
 		in.log.Warn("requests were cut off", "err", err)
+	}
+}
+
+// drain tells every client to come back elsewhere, and waits until they have gone.
+func (in *instance) drain(within context.Context, share time.Duration) error {
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		in.clients.Drain(within, share)
+		in.web.Wait()
+	}()
+	select {
+	case <-gone:
+		return nil
+	case <-within.Done():
+		return errors.New("the clients did not go in time")
 	}
 }
 

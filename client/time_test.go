@@ -265,3 +265,21 @@ func TestDrainIsPaced(t *testing.T) {
 		}
 	})
 }
+
+// The hub shows itself through itself.
+func TestStatusRoom(t *testing.T) {
+	in(t, settings{}, func(w *world) {
+		k := w.json("alice")
+		k.ask(`{"type":"join","room":"$status"}`, "joined")
+		time.Sleep(3 * time.Second)
+		e := k.events()
+		if len(e) < 2 || len(e) > 4 {
+			t.Fatalf("%+v", e)
+		}
+		for _, e := range e {
+			if e.Type != "signal" || string(e.From) != `"i"` || !strings.Contains(string(e.Data), `"connections":1,`) {
+				t.Errorf("%+v", e)
+			}
+		}
+	})
+}

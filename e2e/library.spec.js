@@ -1,16 +1,10 @@
 import { expect, test } from "@playwright/test";
-import { cpSync, mkdirSync, mkdtempSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { page } from "./modules.js";
 
-// The page's modules stand where no package.json calls .js files modules. A copy in this folder is one for Node, too.
-const results = fileURLToPath(new URL("test-results/", import.meta.url));
-mkdirSync(results, { recursive: true });
-const copy = mkdtempSync(`${results}modules-`);
-cpSync(new URL("../web/static/", import.meta.url), copy, { recursive: true });
-const { Outbox } = await import(`${copy}/outbox.js`);
-const { describe: payload } = await import(`${copy}/payload.js`);
-const { Room } = await import(`${copy}/room.js`);
-const { backoff, clientProblem, comesBack, decodePayload, encodePayload, firstAttempt, roomProblem } = await import(`${copy}/rules.js`);
+const { Outbox } = await page("outbox.js");
+const { describe: payload } = await page("payload.js");
+const { Room } = await page("room.js");
+const { backoff, clientProblem, comesBack, decodePayload, encodePayload, firstAttempt, roomProblem } = await page("rules.js");
 
 // What the page decides, without a browser: pure functions, the outbox, and a room's position.
 

@@ -4,6 +4,7 @@ import { defineConfig } from "@playwright/test";
 export default defineConfig({
   testDir: ".",
   testMatch: "*.spec.js",
+  testIgnore: process.env.SCREENS ? [] : "screens.spec.js",
   outputDir: "test-results",
   fullyParallel: true,
   workers: 2,

@@ -14,7 +14,7 @@ for (const [name, options] of [
   ["phone-light", { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, colorScheme: "light" }],
   ["phone-dark", { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, colorScheme: "dark" }],
 ]) {
-  test(`screens ${name} @screens`, async ({ hub, wire, person }) => {
+  test(`screens ${name}`, async ({ hub, wire, person }) => {
     const started = await hub("--history-messages", "20");
     const cable = await wire(started);
     const mira = await person("Mira", options);

@@ -10,6 +10,7 @@ test("two people talk, see each other, and see each other go", async ({ hub, per
   await expect(bob.people).toHaveText(["alice", "bob"]);
 
   await alice.say("hello");
+  await bob.hears(["hello"]);
   await bob.say("hi alice");
   await bob.hears(["hello", "hi alice"]);
   await alice.say("how are you?");

@@ -72,7 +72,7 @@ type Hub struct {
 	gathering []gather // rooms whose presence has changed, oldest first
 	idle      []*room  // rooms that lost their last member, oldest first
 	waiting   []*join  // joins of rooms that are not live yet, oldest first
-	sinceTick int
+	ticks     int
 }
 
 // gather is a room whose next presence event is due.
@@ -168,8 +168,9 @@ func (h *Hub) tick(now time.Time) {
 		h.unwatch(h.idle[0])
 		h.idle = h.idle[1:]
 	}
-	if h.sinceTick++; h.sinceTick%10 == 0 {
+	if h.ticks++; h.ticks%10 == 0 { // once a second
 		h.logs.Expire(now)
+		h.tellStatus(now)
 	}
 }
 

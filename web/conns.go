@@ -63,7 +63,6 @@ func (s *Server) abandon(c net.Conn) {
 // panicked ends a request whose handler panicked, and only that.
 func (s *Server) panicked(ctx *fasthttp.RequestCtx, cause any) {
 	s.opts.Log.Error("panic in a request", "panic", cause, "stack", string(debug.Stack()))
-	ctx.Hijack(nil) // or the 500 would be followed by frames
 	s.abandon(ctx.Conn())
 	ctx.Response.Reset()
 	ctx.SetConnectionClose()

@@ -32,9 +32,9 @@ const (
 	stopTime  = 5 * time.Second // then it is killed: how it drains is not what is measured here
 )
 
-// startHub starts the hub as it is shipped, on a free port.
-func (b *bench) startHub(ctx context.Context) (*server, error) {
-	return startServer(ctx, b.hub, "serve", "--listen", "127.0.0.1:0", "--admin", "off")
+// startHub starts the hub on a free port, with its defaults but for the settings.
+func (b *bench) startHub(ctx context.Context, settings ...string) (*server, error) {
+	return startServer(ctx, b.hub, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "off"}, settings...)...)
 }
 
 func startServer(ctx context.Context, binary string, args ...string) (*server, error) {

@@ -1,0 +1,46 @@
+# make test is what a change has to pass; the others are for working on it.
+
+GO      ?= go
+TOOL     = $(GO) tool -modfile=tools/go.mod
+SOURCES  = $(shell git ls-files '*.go')
+
+.PHONY: help run build test unit lint e2e bench fuzz screens deps
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t12
+
+run: ## the hub on :8080
+	$(GO) run .
+
+build: ## bin/hubbub, static
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/hubbub .
+
+test: deps lint unit e2e ## everything, from a fresh clone; installs what it needs
+
+unit: ## the Go tests, with the race detector, and once more on one processor
+	$(GO) test -race -timeout 8m ./...
+	GOMAXPROCS=1 $(GO) test -timeout 5m ./hub ./client ./broker/...
+
+lint: ## formatting, vet, staticcheck
+	@unformatted="$$($(TOOL) gofumpt -l $(SOURCES))"; \
+	if [ -n "$$unformatted" ]; then echo "gofumpt would change: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+e2e: deps build ## the page in Chromium, as two people who talk to each other
+	cd e2e && npm ci --no-audit --no-fund --loglevel=error && npx playwright test
+
+bench: build ## the figures of README
+	$(GO) run ./internal/load/bench --hub bin/hubbub
+
+fuzz: ## the decoders, a minute each
+	$(GO) test ./wire -run '^$$' -fuzz FuzzDecode -fuzztime 1m
+	$(GO) test ./wire -run '^$$' -fuzz FuzzPipeKind -fuzztime 1m
+	$(GO) test ./wire -run '^$$' -fuzz FuzzFrame -fuzztime 1m
+	$(GO) test ./client -run '^$$' -fuzz FuzzReader -fuzztime 1m
+
+screens: e2e ## screenshots into e2e/screens
+	cd e2e && npm run screens
+
+deps:
+	@sh tools/deps.sh
