@@ -43,7 +43,8 @@ type Broker interface {
 // bounded), so a broker holds no lock of its own while it calls them. It may keep the slices that it is given; the payloads are read-only.
 type Sink interface {
 	// Watching: from here on everything after at will come. tail is the end of what is kept, oldest first, up to
-	// at (as much as the broker likes to give, consecutive, in the epoch of at).
+	// at (as much as the broker likes to give, consecutive, in the epoch of at). It may come for a room that is being followed
+	// already, when off and on crossed an earlier one: what lies up to at and was not delivered will not be, but is in tail, or gone.
 	Watching(room string, at wire.Position, tail []wire.Message)
 	// Deliver: consecutive messages. What lies between the last delivered one (or Watching's position)
 	// and the first of run is gone: announce it.

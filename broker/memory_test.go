@@ -27,17 +27,18 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// log is a sink that writes down what it is told. Its methods wait while held is locked.
+// log is a sink that writes down what it is told. Its methods wait while the test holds it, on a channel: synctest.Wait
+// does not take a goroutine for idle that waits for a lock.
 type log struct {
-	held sync.Mutex
+	held chan struct{} // the test puts a token in to hold the sink and takes it out again; capacity 1
 
 	mu    sync.Mutex // guards lines
 	lines []string
 }
 
 func (l *log) note(format string, args ...any) {
-	l.held.Lock()
-	defer l.held.Unlock()
+	l.held <- struct{}{}
+	defer func() { <-l.held }()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, fmt.Sprintf(format, args...))
@@ -69,7 +70,7 @@ func (l *log) Signal(room string, m wire.Message)         { l.note("%s signal %s
 // inBubble runs a Memory where time is synctest's: it passes when nothing else is left to do.
 func inBubble(t *testing.T, o broker.MemoryOptions, test func(t *testing.T, m *broker.Memory, l *log)) {
 	synctest.Test(t, func(t *testing.T) {
-		m, l := broker.NewMemory(o), new(log)
+		m, l := broker.NewMemory(o), &log{held: make(chan struct{}, 1)}
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
 		run.Go(func() {
@@ -231,7 +232,7 @@ func TestMemoryOrder(t *testing.T) {
 		synctest.Wait()
 		l.taken()
 
-		l.held.Lock()
+		l.held <- struct{}{}
 		send("a", "first")
 		synctest.Wait() // it is in Deliver
 		if len(answered) > 0 {
@@ -245,7 +246,7 @@ func TestMemoryOrder(t *testing.T) {
 		send("b", "2")
 		send("a", "4")
 		m.Watch("c", true)
-		l.held.Unlock()
+		<-l.held
 		synctest.Wait()
 		want := []string{
 			"a deliver 1=first", "c watching 0 []",
@@ -287,7 +288,7 @@ func TestMemoryQueueIsBounded(t *testing.T) {
 	inBubble(t, broker.MemoryOptions{QueueBytes: 10_000}, func(t *testing.T, m *broker.Memory, l *log) {
 		m.Watch("lobby", true)
 		synctest.Wait()
-		l.held.Lock()
+		l.held <- struct{}{}
 		var answers []string
 		send := func(name string, size, n int) {
 			msgs := slices.Repeat([]wire.Message{msg(strings.Repeat(".", size))}, n)
@@ -302,7 +303,7 @@ func TestMemoryQueueIsBounded(t *testing.T) {
 		send("b", 1, 2)
 		m.Signal("lobby", msg(strings.Repeat(".", 3<<20)))
 		m.Signal("lobby", msg(strings.Repeat(".", 3<<20)))
-		l.held.Unlock()
+		<-l.held
 		synctest.Wait()
 		send("c", 6000, 1)
 		synctest.Wait()

@@ -16,7 +16,7 @@ test("connections cut at random moments: every member has every message once, in
     const cable = await wire(started);
     const client = `member ${i}`;
     const member = { client, cable, got: [], gaps: 0, hub: new Hubbub(`${cable.url.replace("http", "ws")}ws`, { client, WebSocket }) };
-    member.room = member.hub.join("room", { last: 50 });
+    member.room = member.hub.join("room");
     member.room.on("message", ({ offset, data }) => member.got.push([offset, data]));
     member.room.on("gap", () => member.gaps++);
     await new Promise((joined) => member.room.on("joined", joined));

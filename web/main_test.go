@@ -42,9 +42,8 @@ func (p *pad) filled(n int) []byte { p.lent--; return p.mem[:n] }
 
 // fakeConnection records what it was given, and serves with a function of the test.
 type fakeConnection struct {
-	request client.Request
-	serve   func(conn hub.Conn, early []byte)
-	hall    *hall
+	serve func(conn hub.Conn, early []byte)
+	hall  *hall
 }
 
 func (f *fakeConnection) Serve(conn hub.Conn, early []byte) {
@@ -86,7 +85,7 @@ func (h *hall) Open(_ context.Context, r client.Request) (Connection, error) {
 	h.requests = append(h.requests, r)
 	h.mu.Unlock()
 	h.count(&h.opened)
-	return &fakeConnection{request: r, hall: h, serve: func(conn hub.Conn, early []byte) {
+	return &fakeConnection{hall: h, serve: func(conn hub.Conn, early []byte) {
 		defer conn.Close()
 		if h.serve != nil {
 			h.serve(r, conn, early)

@@ -17,10 +17,7 @@ import (
 
 	"hubbub/client"
 	"hubbub/hub"
-	"hubbub/wire"
 )
-
-const dialectJSON = wire.JSON
 
 // readBuffer limits a request's headers: more is 431. An upgraded connection does not keep it.
 const readBuffer = 8 << 10

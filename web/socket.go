@@ -23,7 +23,7 @@ type socket struct {
 	tcp *net.TCPConn
 	raw syscall.RawConn // immutable
 
-	fill func(fd uintptr) bool // tryRead, bound once: binding it for each Read would allocate
+	fill func(fd uintptr) bool // made once: one for each Read would be an allocation
 
 	// Owned by the reader, and only for the time of a Read:
 	into  hub.Buffer
@@ -37,7 +37,7 @@ func newSocket(tcp *net.TCPConn) (*socket, error) {
 		return nil, err
 	}
 	s := &socket{tcp: tcp, raw: raw}
-	s.fill = s.tryRead
+	s.fill = s.reading()
 	return s, nil
 }
 
@@ -56,27 +56,30 @@ func (s *socket) Read(into hub.Buffer) (int, error) {
 	return s.n, nil
 }
 
-// tryRead is one attempt without waiting; false has the runtime park the reader until more has come.
-func (s *socket) tryRead(fd uintptr) bool {
-	p := s.into.Borrow()
-	if len(p) == 0 { // reading nothing looks like the end of the stream
-		s.errno = io.ErrShortBuffer
+// reading returns one attempt without waiting; false has the runtime park the reader until more has come. It is a closure, not a
+// method: the wrapper of a method value would take its share of a stack that has 2 KB.
+func (s *socket) reading() func(fd uintptr) bool {
+	return func(fd uintptr) bool {
+		p := s.into.Borrow()
+		if len(p) == 0 { // reading nothing looks like the end of the stream
+			s.errno = io.ErrShortBuffer
+			return true
+		}
+		n, err := syscall.Read(int(fd), p)
+		for err == syscall.EINTR {
+			n, err = syscall.Read(int(fd), p)
+		}
+		if n > 0 {
+			s.n = n
+			return true
+		}
+		s.into.GiveBack()
+		if err == syscall.EAGAIN {
+			return false
+		}
+		s.errno = err
 		return true
 	}
-	n, err := syscall.Read(int(fd), p)
-	for err == syscall.EINTR {
-		n, err = syscall.Read(int(fd), p)
-	}
-	if n > 0 {
-		s.n = n
-		return true
-	}
-	s.into.GiveBack()
-	if err == syscall.EAGAIN {
-		return false
-	}
-	s.errno = err
-	return true
 }
 
 func (s *socket) SetReadDeadline(t time.Time) error { return s.tcp.SetReadDeadline(t) }
@@ -135,8 +138,8 @@ func (s *socket) AwaitWritable(deadline time.Time) error {
 		return plain(err)
 	}
 	err := s.raw.Write(writable)
-	if clear := s.tcp.SetWriteDeadline(time.Time{}); err == nil {
-		err = clear
+	if cleared := s.tcp.SetWriteDeadline(time.Time{}); err == nil {
+		err = cleared
 	}
 	return plain(err)
 }

@@ -134,11 +134,16 @@ func TestForeignClient(t *testing.T) {
 	h.serve = func(_ client.Request, conn hub.Conn, early []byte) {
 		r := &reader{early: early, conn: conn, pad: newPad(256)}
 		for {
-			f, err := ws.ReadFrame(r)
+			header, err := ws.ReadHeader(r)
 			if err != nil {
 				return
 			}
-			if err := ws.WriteFrame(r, ws.NewFrame(f.Header.OpCode, true, ws.UnmaskFrame(f).Payload)); err != nil {
+			payload := make([]byte, header.Length)
+			if _, err := io.ReadFull(r, payload); err != nil {
+				return
+			}
+			ws.Cipher(payload, header.Mask, 0)
+			if err := ws.WriteFrame(r, ws.NewFrame(header.OpCode, true, payload)); err != nil {
 				return
 			}
 		}

@@ -36,6 +36,11 @@ func TestMemoryLimit(t *testing.T) {
 			"sys/fs/cgroup/system.slice/hubbub.service/memory.max": "max\n",
 			"sys/fs/cgroup/system.slice/memory.max":                "536870912\n",
 		}, 512 * MiB},
+		{"v2, the slice above is larger", "", map[string]string{
+			"proc/self/cgroup": "0::/system.slice/hubbub.service\n",
+			"sys/fs/cgroup/system.slice/hubbub.service/memory.max": "536870912\n",
+			"sys/fs/cgroup/system.slice/memory.max":                "1073741824\n",
+		}, 512 * MiB},
 		{"v2, a path of the host that is not to be seen", "", map[string]string{
 			"proc/meminfo": meminfo, "proc/self/cgroup": "0::/../../pod1/c2\n", "sys/fs/cgroup/memory.max": "268435456\n",
 		}, 256 * MiB},

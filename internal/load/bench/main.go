@@ -91,7 +91,7 @@ func (b *bench) measure(ctx context.Context, chosen []figure, stdout, stderr io.
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := b.build(ctx, dir); err != nil {
+	if err := b.build(ctx, dir, chosen); err != nil {
 		return err
 	}
 	start, before := time.Now(), readMachine()
@@ -110,18 +110,24 @@ func (b *bench) measure(ctx context.Context, chosen []figure, stdout, stderr io.
 	fmt.Fprintln(stdout)
 	writeTable(stdout, b.rows)
 	fmt.Fprintf(stdout, "\n%s\n%.0f s in all\n", readMachine().since(before), time.Since(start).Seconds())
+	if before.busy() {
+		fmt.Fprintln(stdout, "the machine was busy before this began: its latencies are not the hub's, and its CPU figures flatter a hub that writes less often")
+	}
 	if b.quick {
 		fmt.Fprintln(stdout, "-quick: fewer sockets and shorter runs than the figures are meant for")
 	}
 	return failed
 }
 
-// build makes the binaries that were not given.
-func (b *bench) build(ctx context.Context, dir string) error {
+// build makes the binaries that are needed and were not given.
+func (b *bench) build(ctx context.Context, dir string, chosen []figure) error {
 	for _, p := range []struct {
 		binary *string
 		pkg    string
 	}{{&b.hub, "hubbub"}, {&b.bareEcho, "hubbub/internal/load/testdata/bareecho"}} {
+		if p.binary == &b.bareEcho && !slices.ContainsFunc(chosen, func(f figure) bool { return f.name == "echo" }) {
+			continue
+		}
 		if *p.binary != "" {
 			absolute, err := filepath.Abs(*p.binary) // servers start in a directory of their own
 			if err != nil {

@@ -101,7 +101,7 @@ func TestMeasure(t *testing.T) {
 	}}
 	broken := figure{"b", "one that breaks", func(context.Context, *bench) error { return errors.New("no server") }}
 	var stdout, stderr bytes.Buffer
-	b := bench{hub: "there", bareEcho: "there"}
+	b := bench{hub: "there"}
 	err := b.measure(t.Context(), []figure{broken, missed}, &stdout, &stderr)
 	if err == nil || err.Error() != "b: no server" {
 		t.Errorf("error %v", err)
@@ -119,6 +119,14 @@ func TestMedian(t *testing.T) {
 	}{{[]float64{3}, 3}, {[]float64{9, 1, 3}, 3}, {[]float64{4, 1, 9, 2}, 3}} {
 		if got := median(test.of); got != test.want {
 			t.Errorf("median of %v is %v, want %v", test.of, got, test.want)
+		}
+	}
+}
+
+func TestBusy(t *testing.T) {
+	for load, want := range map[string]bool{"0.90 7 7": false, "1.10 0 0": true, "": false, "?": false} {
+		if got := (machine{cores: 2, load: load}).busy(); got != want {
+			t.Errorf("load %q on 2 cores: busy is %v", load, got)
 		}
 	}
 }

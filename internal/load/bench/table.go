@@ -83,6 +83,13 @@ func (m machine) since(before machine) string {
 		m.cores, m.cpu, m.memory, m.arch, m.kernel, m.version, before.load, m.load, share(m.idle-before.idle), share(m.stolen-before.stolen))
 }
 
+// busy says whether others kept a good part of it busy in the last minute.
+func (m machine) busy() bool {
+	last, _, _ := strings.Cut(m.load, " ")
+	n, err := strconv.ParseFloat(last, 64)
+	return err == nil && n > float64(m.cores)/2
+}
+
 func read(file string) string {
 	b, err := os.ReadFile(file)
 	if err != nil {
