@@ -45,10 +45,10 @@ type Sink interface {
 	// Watching: from here on everything after at will come. tail is the end of what is kept, oldest first, up to
 	// at (as much as the broker likes to give, consecutive, in the epoch of at). It may come for a room that is being followed
 	// already, when off and on crossed an earlier one: what lies up to at and was not delivered will not be, but is in tail, or gone.
-	Watching(room string, at wire.Position, tail []wire.Message)
+	Watching(room string, at wire.Position, tail []*wire.Message)
 	// Deliver: consecutive messages. What lies between the last delivered one (or Watching's position)
 	// and the first of run is gone: announce it.
-	Deliver(room, epoch string, run []wire.Message)
+	Deliver(room, epoch string, run []*wire.Message)
 	// Reset: the room's log has a new epoch; at is the position before its first message.
 	Reset(room string, at wire.Position)
 	// Signal: not stored, no position.
@@ -70,5 +70,5 @@ type Accepted struct {
 type Page struct {
 	Epoch       string
 	First, Last uint64
-	Messages    []wire.Message
+	Messages    []*wire.Message
 }

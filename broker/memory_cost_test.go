@@ -61,8 +61,8 @@ func heap() int64 {
 // deaf is a sink that only counts.
 type deaf struct{ messages int }
 
-func (d *deaf) Watching(string, wire.Position, []wire.Message) {}
-func (d *deaf) Deliver(_, _ string, run []wire.Message)        { d.messages += len(run) }
+func (d *deaf) Watching(string, wire.Position, []*wire.Message) {}
+func (d *deaf) Deliver(_, _ string, run []*wire.Message)        { d.messages += len(run) }
 func (d *deaf) Reset(string, wire.Position)                    {}
 func (d *deaf) Signal(string, wire.Message)                    {}
 

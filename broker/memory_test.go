@@ -52,7 +52,7 @@ func (l *log) taken() []string {
 	return lines
 }
 
-func texts(msgs []wire.Message) string {
+func texts(msgs []*wire.Message) string {
 	var s []string
 	for _, m := range msgs {
 		s = append(s, fmt.Sprintf("%d=%s", m.Offset, m.Payload))
@@ -60,10 +60,10 @@ func texts(msgs []wire.Message) string {
 	return strings.Join(s, " ")
 }
 
-func (l *log) Watching(room string, at wire.Position, tail []wire.Message) {
+func (l *log) Watching(room string, at wire.Position, tail []*wire.Message) {
 	l.note("%s watching %d [%s]", room, at.Offset, texts(tail))
 }
-func (l *log) Deliver(room, _ string, run []wire.Message) { l.note("%s deliver %s", room, texts(run)) }
+func (l *log) Deliver(room, _ string, run []*wire.Message) { l.note("%s deliver %s", room, texts(run)) }
 func (l *log) Reset(room string, _ wire.Position)         { l.note("%s reset", room) }
 func (l *log) Signal(room string, m wire.Message)         { l.note("%s signal %s", room, m.Payload) }
 

@@ -19,7 +19,7 @@ const (
 type step struct {
 	room   *memoryRoom
 	signal bool
-	run    []wire.Message
+	run    []*wire.Message
 }
 
 // work does one batch and says whether there was anything to do. First all of the batch gets its place in the logs, then
@@ -37,7 +37,7 @@ func (m *Memory) work(to Sink) bool {
 		s := &m.steps[i]
 		s.room.step = 0
 		if s.signal {
-			to.Signal(s.room.name, s.run[0])
+			to.Signal(s.room.name, *s.run[0])
 		} else {
 			to.Deliver(s.room.name, s.room.epochName, s.run)
 		}
@@ -84,7 +84,7 @@ func (m *Memory) number(batch []command) {
 		switch c := &batch[i]; {
 		case c.signal:
 			if r := m.rooms[c.room]; r != nil && r.watched {
-				m.steps = append(m.steps, step{room: r, signal: true, run: c.msgs})
+				m.steps = append(m.steps, step{room: r, signal: true, run: []*wire.Message{&c.msgs[0]}})
 				r.step = 0 // what is published behind the signal is delivered behind it
 			}
 		case c.refused > 0:
@@ -99,8 +99,9 @@ func (m *Memory) number(batch []command) {
 // store numbers and keeps what one Publish brought, duplicates excepted.
 func (m *Memory) store(c *command) {
 	r := m.rooms[c.room] // made only if something is stored in it
-	fresh := c.msgs[:0]
-	for _, msg := range c.msgs {
+	var run *[]*wire.Message
+	for i := range c.msgs {
+		msg := &c.msgs[i] // the log's and the sink's from here on: nobody copies it
 		var f fingerprint
 		if msg.Key != "" {
 			f = m.keys.fingerprint(c.room, msg.Client, msg.Key)
@@ -122,20 +123,23 @@ func (m *Memory) store(c *command) {
 		}
 		m.logs.Append(&r.log, memoryEntry{msg})
 		m.answers = append(m.answers, Accepted{Position: r.position(r.last)})
-		fresh = append(fresh, msg)
+		if !r.watched {
+			continue
+		}
+		if run == nil {
+			run = m.openRun(r, len(c.msgs))
+		}
+		*run = append(*run, msg)
 	}
-	if len(fresh) == 0 || !r.watched {
-		return
+}
+
+// openRun is the run that the sink gets next of the room: what several publishes of a batch bring goes in one.
+func (m *Memory) openRun(r *memoryRoom, size int) *[]*wire.Message {
+	if r.step == 0 {
+		m.steps = append(m.steps, step{room: r, run: make([]*wire.Message, 0, size)})
+		r.step = len(m.steps)
 	}
-	if r.step > 0 {
-		s := &m.steps[r.step-1]
-		s.run = append(s.run, fresh...)
-		return
-	}
-	// The capacity is cut, so that a second publish moves the run to a slice of its own: behind the
-	// end of this one may be the publisher's.
-	m.steps = append(m.steps, step{room: r, run: fresh[:len(fresh):len(fresh)]})
-	r.step = len(m.steps)
+	return &m.steps[r.step-1].run
 }
 
 // History implements Broker. It never waits for Run. A room that does not exist is empty, and in the epoch in which it would be made.
@@ -164,11 +168,11 @@ func (m *Memory) page(room string, after wire.Position, limit int) (p Page, kept
 	return p, r.log.Read(make([]memoryEntry, 0, most), int64(from), pageBytes)
 }
 
-func messages(kept []memoryEntry) []wire.Message {
+func messages(kept []memoryEntry) []*wire.Message {
 	if len(kept) == 0 {
 		return nil
 	}
-	msgs := make([]wire.Message, len(kept))
+	msgs := make([]*wire.Message, len(kept))
 	for i := range kept {
 		msgs[i] = kept[i].Message
 	}

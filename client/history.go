@@ -60,7 +60,7 @@ func (c *Client) page(cmd *wire.Command) (broker.Page, error) {
 }
 
 // newest is the end of a page that is not too large; one message at least.
-func newest(all []wire.Message) []wire.Message {
+func newest(all []*wire.Message) []*wire.Message {
 	bytes, i := 0, len(all)
 	for i > 0 && (i == len(all) || bytes+len(all[i-1].Payload) <= pageBytes) {
 		i--

@@ -34,9 +34,7 @@ type join struct {
 
 // Join puts the peer into a room; the answer is a frame. The caller has checked the name and the right to it. It may wait for the inbox.
 func (p *Peer) Join(o JoinOptions) {
-	p.mu.Lock()
-	p.pending = append(p.pending, o.Room)
-	p.mu.Unlock()
+	p.moves(o.Room)
 	p.hub.send(&join{JoinOptions: o, peer: p})
 }
 
@@ -157,7 +155,6 @@ func (h *Hub) admit(r *room, j *join, m *member, at wire.Position) {
 	p.joining--
 	p.rooms = append(p.rooms, m)
 	r.enter(p.client)
-	r.spoken[p.dialect]++
 	r.size.Add(1)
 	r.idleSince = time.Time{}
 	h.stats.members.Add(1)
@@ -248,21 +245,23 @@ type leave struct {
 }
 
 // Leave takes the peer out of a room; the answer is a frame. It may wait for the inbox.
-func (p *Peer) Leave(ref wire.Ref, room string) { p.question(&leave{p, ref, room}) }
+func (p *Peer) Leave(ref wire.Ref, room string) {
+	p.moves(room)
+	p.hub.send(&leave{p, ref, room})
+}
 
-// question sends a command that one order will answer.
-func (p *Peer) question(c command) {
-	p.account(1, 0)
-	if !p.hub.send(c) {
-		p.account(-1, 0)
-	}
+// moves notes that the peer is on its way into a room or out of it, until an order answers.
+func (p *Peer) moves(room string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moving = append(p.moving, room)
 }
 
 func (l *leave) do(h *Hub) {
 	m := l.peer.in(h.rooms[l.room])
 	if m == nil {
 		err := &wire.Error{Code: wire.NotJoined, Message: "this connection is not in the room: nothing to leave"}
-		l.peer.shard.order(order{kind: orderAnswer, peer: l.peer, frames: frame(wire.AppendError(nil, l.ref, err)), counted: true})
+		l.peer.shard.order(order{kind: orderAnswer, peer: l.peer, frames: frame(wire.AppendError(nil, l.ref, err)), room: l.room})
 		return
 	}
 	var left []byte
@@ -270,14 +269,13 @@ func (l *leave) do(h *Hub) {
 		left = frame(wire.AppendLeft(nil, l.ref, l.room))
 	}
 	l.peer.rooms = slices.DeleteFunc(l.peer.rooms, func(x *member) bool { return x == m })
-	h.drop(m, left, true)
+	h.drop(m, left)
 }
 
 // drop takes a member out of its room.
-func (h *Hub) drop(m *member, left []byte, counted bool) {
+func (h *Hub) drop(m *member, left []byte) {
 	r, p := m.room, m.peer
 	r.exit(p.client)
-	r.spoken[p.dialect]--
 	r.size.Add(-1)
 	h.stats.members.Add(-1)
 	if m.watcher {
@@ -288,7 +286,7 @@ func (h *Hub) drop(m *member, left []byte, counted bool) {
 		r.views[slices.Index(h.shards, p.shard)] = nil
 	}
 	h.maybeIdle(r)
-	p.shard.order(order{kind: orderRemove, peer: p, member: m, frames: left, counted: counted})
+	p.shard.order(order{kind: orderRemove, peer: p, member: m, frames: left, room: r.name})
 }
 
 // ended is a peer whose connection has ended.
@@ -304,7 +302,7 @@ func (e *ended) do(h *Hub) {
 	p := e.peer
 	p.ended = true
 	for _, m := range p.rooms {
-		h.drop(m, nil, false)
+		h.drop(m, nil)
 	}
 	p.rooms = nil
 	p.shard.order(order{kind: orderEnd, peer: p})
@@ -318,7 +316,12 @@ type members struct {
 }
 
 // Members asks who is in a room; the answer is a frame. It may wait for the inbox.
-func (p *Peer) Members(ref wire.Ref, room string) { p.question(&members{p, ref, room}) }
+func (p *Peer) Members(ref wire.Ref, room string) {
+	p.account(1, 0)
+	if !p.hub.send(&members{p, ref, room}) {
+		p.account(-1, 0)
+	}
+}
 
 func (q *members) do(h *Hub) {
 	var list []wire.Member

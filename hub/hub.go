@@ -59,7 +59,7 @@ type Hub struct {
 
 	stats      counters
 	lastPeer   atomic.Uint64
-	unanswered atomic.Int64 // commands without an answer, joins excepted, all peers together
+	unanswered atomic.Int64 // publishes and members without an answer, all peers together
 	hasty      atomic.Bool  // rounds wait for no window any more
 
 	lanes sync.WaitGroup // slow lanes
@@ -68,7 +68,7 @@ type Hub struct {
 
 	// owned by the loop
 	rooms     map[string]*room
-	logs      *retain.Set[*entry]
+	logs      *retain.Set[entry]
 	gathering []gather // rooms whose presence has changed, oldest first
 	idle      []*room  // rooms that lost their last member, oldest first
 	waiting   []*join  // joins of rooms that are not live yet, oldest first
@@ -106,7 +106,7 @@ func New(o Options) *Hub {
 	}
 	h := &Hub{
 		o: o, inbox: make(chan command, inboxSize), done: make(chan struct{}), start: time.Now(),
-		rooms: map[string]*room{}, logs: retain.NewSet[*entry](o.Retention),
+		rooms: map[string]*room{}, logs: retain.NewSet[entry](o.Retention),
 	}
 	for range o.Shards {
 		h.shards = append(h.shards, newShard(h))
@@ -221,5 +221,5 @@ func (h *Hub) Flush(ctx context.Context) {
 	}
 }
 
-// Unanswered is how many commands of this instance's clients wait for an answer, joins excepted.
+// Unanswered is how many publishes of this instance's clients wait for an answer.
 func (h *Hub) Unanswered() int64 { return h.unanswered.Load() }

@@ -62,13 +62,14 @@ func (p *Peer) slowLane() {
 	deadline := time.Now().Add(p.hub.o.WriteTimeout)
 	for {
 		state, at := p.advance()
+		if state == laneHole {
+			state = p.bridge(at)
+		}
 		switch state {
 		case laneFast, laneGone:
 			return
 		case laneHole:
-			if !p.bridge(at) {
-				p.hub.pause(retryHistory)
-			}
+			p.hub.pause(retryHistory)
 		case laneFull:
 			if w := p.written(); w != written {
 				written, deadline = w, time.Now().Add(p.hub.o.WriteTimeout)
@@ -150,7 +151,7 @@ func (p *Peer) advanceOut() laneState {
 }
 
 func (p *Peer) advanceFarewell() laneState {
-	p.out = append(p.out, p.farewell...)
+	p.appendOutLocked(p.farewell)
 	p.said = true
 	return laneMore
 }
@@ -170,19 +171,24 @@ func (p *Peer) advanceRoom(m *member) (laneState, hole) {
 	case stepNone:
 		return laneMore, hole{}
 	}
+	return p.writeRunLocked(m, r), hole{}
+}
+
+// writeRunLocked writes a run to its member, as far as the socket takes it.
+func (p *Peer) writeRunLocked(m *member, r *run) laneState {
 	n, err := p.writeLocked(r.bytes)
 	p.sent += uint64(n)
 	if err != nil {
 		p.failLocked()
-		return laneGone, hole{}
+		return laneGone
 	}
 	p.tookLocked(m, r, n)
 	p.hub.stats.delivered.Add(uint64(r.delivered(n)))
 	p.hub.stats.observe(r.entries[:m.cursor-r.start], 1)
 	if n < len(r.bytes) {
-		return laneFull, hole{}
+		return laneFull
 	}
-	return laneMore, hole{}
+	return laneMore
 }
 
 // tookLocked moves a cursor behind what the socket took of a run, and keeps the rest of the frame that was cut.
@@ -191,7 +197,7 @@ func (p *Peer) tookLocked(m *member, r *run, n int) {
 	m.cursor, rest = r.after(n)
 	m.quiet = 0
 	if len(rest) > 0 {
-		p.out = append(p.out, rest...)
+		p.appendOutLocked(rest)
 	}
 }
 
@@ -204,6 +210,7 @@ func (p *Peer) tellEpochLocked(m *member, s step) {
 		return
 	}
 	var mark int
+	p.borrowOutLocked()
 	p.out, mark = wire.Begin(p.out)
 	p.out = wire.End(wire.AppendNewEpoch(p.out, m.room.name, s.epoch), mark, wire.OpText)
 }
@@ -223,6 +230,7 @@ func (p *Peer) tellGapLocked(m *member, base int64, from, to uint64) {
 		return
 	}
 	var mark int
+	p.borrowOutLocked()
 	p.out, mark = wire.Begin(p.out)
 	p.out = wire.End(wire.AppendTrimmed(p.out, m.room.name, from, to), mark, wire.OpText)
 }
@@ -237,55 +245,57 @@ func (p *Peer) holeLocked(reason string) {
 	}
 }
 
-// bridge asks the broker for what the log here has no longer, and appends it to out, or says in its
-// place that it is gone. It blocks. false: the broker cannot say now.
-func (p *Peer) bridge(at hole) bool {
+// bridge asks the broker for what the log here has no longer, and writes it, or says in its place that it is gone, and
+// writes what follows from the same page: by the time that another were read, more might be gone. It blocks for the
+// broker, not for the socket. laneHole: the broker cannot say now.
+func (p *Peer) bridge(at hole) laneState {
 	page, err := p.hub.page(at.m.room.name, wire.Position{Epoch: at.epoch, Offset: at.from - 1})
 	if err != nil {
-		return p.Gone()
+		return laneHole
 	}
+	r := slowRuns.Get().(*run)
+	defer slowRuns.Put(r)
+	defer r.reset()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m := at.m
 	if m.left || p.gone {
-		return true
+		return laneMore
 	}
-	lost := lostUntil(page, at.step)
-	if lost >= at.from {
+	if lost := lostUntil(m.room.log, page, at.step); lost >= at.from {
 		p.tellGapLocked(m, at.base, at.from, lost)
 		m.cursor = at.base + int64(lost) + 1
-		return true
 	}
-	for i := range page.Messages {
-		msg := &page.Messages[i]
-		if msg.Offset < at.from {
-			continue
+	if len(p.out) > 0 {
+		if state := p.advanceOut(); state != laneMore {
+			return state
 		}
-		if msg.Offset > at.to || len(p.out) >= answerBytes {
-			break
-		}
-		if msg.Except != p.id || msg.Except == "" {
-			if p.dialect == wire.Pipe {
-				p.out = wire.AppendPipe(p.out, msg)
-			} else {
-				p.out = wire.AppendMessageFrame(p.out, m.room.name, msg)
-			}
-			p.hub.stats.delivered.Add(1)
-		}
-		m.cursor, m.quiet = at.base+int64(msg.Offset)+1, 0
 	}
-	return true
+	if m.left || page.Epoch != at.epoch {
+		return laneMore
+	}
+	if r.take(m.room, p.dialect, at.base, m.cursor, page.Messages, p.id); len(r.entries) > 0 {
+		return p.writeRunLocked(m, r)
+	}
+	return laneMore
 }
 
-// lostUntil says up to which offset a hole is really lost, given what the broker keeps; at.from−1 when its first message is kept.
-func lostUntil(page broker.Page, at step) uint64 {
-	if page.Epoch != at.epoch || len(page.Messages) == 0 {
-		if page.Epoch == at.epoch && page.First > at.from {
-			return min(page.First-1, at.to)
-		}
-		return at.to
+// lostUntil says up to which offset a hole is really lost; at.from−1 when its first message is to be had. What the
+// broker keeps no longer may still be in the log here, and the log may have lost more since the hole was met.
+func lostUntil(l *roomLog, page broker.Page, at step) uint64 {
+	if page.Epoch != at.epoch {
+		return at.to // of an epoch that nobody keeps any more
 	}
-	return min(page.Messages[0].Offset-1, at.to)
+	first := page.First
+	if len(page.Messages) > 0 {
+		first = page.Messages[0].Offset
+	} else if page.First <= at.to {
+		first = at.to + 1 // the broker has them and does not give them: what ought not to be must not be waited for
+	}
+	if here, last, ok := l.Bounds(); ok && last >= at.base {
+		first = min(first, uint64(max(here-at.base, int64(at.to)+1)))
+	}
+	return first - 1
 }
 
 func (p *Peer) written() uint64 {

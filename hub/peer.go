@@ -54,9 +54,9 @@ type Peer struct {
 	gone     bool   // nothing is written any more
 
 	// the reader's back-pressure, see Await
-	unanswered      int // commands without an answer, but for joins
+	unanswered      int // publishes and members without an answer
 	unansweredBytes int
-	pending         []string      // rooms whose join has no answer yet
+	moving          []string      // rooms whose join or leave has no answer yet
 	waiter          chan struct{} // sender: whoever changes the above; receiver: the reader; capacity 1; never closed; nil until needed
 	paused          bool          // the reader waits
 }
@@ -122,7 +122,7 @@ func (p *Peer) Send(frames []byte) {
 	if p.farewell != nil || p.gone {
 		return
 	}
-	p.out = append(p.out, frames...)
+	p.appendOutLocked(frames)
 	if !p.slow.Load() {
 		p.flushLocked()
 	}
@@ -136,7 +136,10 @@ func (p *Peer) Post(build func(out []byte) []byte) {
 	if p.farewell != nil || p.gone {
 		return
 	}
-	p.out = build(p.out)
+	p.borrowOutLocked()
+	if p.out = build(p.out); len(p.out) == 0 {
+		p.clearOutLocked()
+	}
 	p.scheduleLocked()
 }
 
@@ -165,12 +168,29 @@ func (p *Peer) flushLocked() {
 	}
 }
 
-// clearOutLocked empties out and lets a large buffer go, so that an idle peer holds none.
-func (p *Peer) clearOutLocked() {
-	if cap(p.out) > 512 {
-		p.out = nil
+// outBuffer is what out begins in: most peers have something to write for a moment only, and then none is held.
+type outBuffer [512]byte
+
+var outBuffers = sync.Pool{New: func() any { return new(outBuffer) }}
+
+// appendOutLocked appends frames to what goes out before the next messages.
+func (p *Peer) appendOutLocked(frames []byte) {
+	p.borrowOutLocked()
+	p.out = append(p.out, frames...)
+}
+
+func (p *Peer) borrowOutLocked() {
+	if p.out == nil {
+		p.out = outBuffers.Get().(*outBuffer)[:0]
 	}
-	p.out = p.out[:0]
+}
+
+// clearOutLocked empties out and gives its buffer back.
+func (p *Peer) clearOutLocked() {
+	if cap(p.out) == len(outBuffer{}) {
+		outBuffers.Put((*outBuffer)(p.out[:len(outBuffer{})]))
+	}
+	p.out = nil
 	p.notifyLocked()
 }
 
@@ -289,7 +309,7 @@ func (p *Peer) Drop() {
 func (p *Peer) Await(ok func(Load) bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.closing == 0 && !p.gone && !ok(Load{p.unanswered, p.unansweredBytes, len(p.out), p.pending}) {
+	for p.closing == 0 && !p.gone && !ok(Load{p.unanswered, p.unansweredBytes, len(p.out), p.moving}) {
 		if p.waiter == nil {
 			p.waiter = make(chan struct{}, 1)
 		}
@@ -305,20 +325,20 @@ func (p *Peer) Await(ok func(Load) bool) bool {
 
 // Load is what a peer has outstanding.
 type Load struct {
-	Unanswered      int // commands but for joins
+	Unanswered      int // publishes and members
 	UnansweredBytes int
 	Out             int      // bytes of answers not yet written
-	Joining         []string // rooms whose join has no answer yet
+	Moving          []string // rooms whose join or leave has no answer yet
 }
 
 // Light reports whether a reader may go on reading.
 func (l Load) Light() bool {
-	return l.Unanswered < 64 && len(l.Joining) < 64 && l.UnansweredBytes < 256<<10 && l.Out < answerBytes
+	return l.Unanswered < 64 && len(l.Moving) < 64 && l.UnansweredBytes < 256<<10 && l.Out < answerBytes
 }
 
-// Settled reports whether no join of the room is on its way: commands of one connection to one room take
+// Settled reports whether no join or leave of the room is on its way: commands of one connection to one room take
 // effect in their order.
-func (l Load) Settled(room string) bool { return !slices.Contains(l.Joining, room) }
+func (l Load) Settled(room string) bool { return !slices.Contains(l.Moving, room) }
 
 func (p *Peer) notifyLocked() {
 	if p.waiter != nil {

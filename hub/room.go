@@ -25,7 +25,6 @@ type room struct {
 	live    bool    // the broker has said Watching
 	waiting []*join // until then
 	views   []*view // by shard; nil where the shard has no member
-	spoken  [wire.JSON + 1]int
 
 	roster   map[string]int // client → its connections in the room, here
 	listed   []wire.Member  // the roster sorted, for `members`; nil after a change

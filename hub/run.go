@@ -24,7 +24,7 @@ type run struct {
 	own     string // the connection that has this run for itself, "" if it is shared
 	wrote   int    // members that got it
 
-	buf [runEntries]*entry
+	buf [runEntries]entry
 }
 
 func newRun() *run { return &run{} }
@@ -35,25 +35,44 @@ func (r *run) build(rm *room, d wire.Dialect, cursor int64, id string) step {
 	r.reset()
 	r.room, r.start, r.dialect = rm, cursor, d
 	r.step = rm.log.next(cursor, r.buf[:0], 2*runBytes)
-	if r.kind != stepRun {
-		return r.step
+	if r.kind == stepRun {
+		r.encode(id)
 	}
+	return r.step
+}
+
+// take fills the run with messages of a page, from cursor on.
+func (r *run) take(rm *room, d wire.Dialect, base, cursor int64, page []*wire.Message, id string) {
+	r.reset()
+	r.room, r.start, r.dialect = rm, cursor, d
+	es := r.buf[:0]
+	for _, m := range page {
+		if seq := base + int64(m.Offset); seq == cursor+int64(len(es)) && len(es) < cap(es) {
+			es = append(es, entry{seq, m})
+		}
+	}
+	r.kind, r.entries, r.next = stepRun, es, cursor+int64(len(es))
+	r.encode(id)
+}
+
+// encode writes the entries as frames, and cuts the run where it is large enough.
+func (r *run) encode(id string) {
 	for i, e := range r.entries {
 		switch {
 		case e.msg.Except == "":
-			r.bytes = e.appendFrame(r.bytes, d, rm.name)
+			r.bytes = e.appendFrame(r.bytes, r.dialect, r.room.name)
 		case e.msg.Except != id:
 			r.partial = true
-			r.bytes = e.appendFrame(r.bytes, d, rm.name)
+			r.bytes = e.appendFrame(r.bytes, r.dialect, r.room.name)
 		}
 		r.ends = append(r.ends, len(r.bytes))
 		if len(r.bytes) >= runBytes {
-			r.entries = r.entries[:i+1]
-			r.next = cursor + int64(i+1)
+			r.next = r.start + int64(i+1)
 			break
 		}
 	}
-	return r.step
+	clear(r.entries[len(r.ends):])
+	r.entries = r.entries[:len(r.ends)]
 }
 
 // excludes reports whether the connection id must not get all of the run.

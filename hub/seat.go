@@ -11,13 +11,15 @@ func (s *shard) add(o *order) {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.joinedLocked(m.room.name)
+	p.movedLocked(m.room.name)
 	if p.gone || p.farewell != nil {
 		m.left = true
 		return
 	}
 	p.members = append(p.members, m)
-	p.out = append(p.out, o.frames...)
+	if len(o.frames) > 0 {
+		p.appendOutLocked(o.frames)
+	}
 	if p.slow.Load() {
 		return
 	}
@@ -67,21 +69,21 @@ func (p *Peer) answer(o *order) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if o.room != "" {
-		p.joinedLocked(o.room)
+		p.movedLocked(o.room)
 	}
-	if p.farewell != nil || p.gone {
+	if p.farewell != nil || p.gone || len(o.frames) == 0 {
 		return
 	}
-	p.out = append(p.out, o.frames...)
+	p.appendOutLocked(o.frames)
 	p.scheduleLocked()
 }
 
-// joinedLocked notes that the room's join has its answer.
-func (p *Peer) joinedLocked(room string) {
-	if at := slices.Index(p.pending, room); at >= 0 {
-		p.pending = slices.Delete(p.pending, at, at+1)
-		if len(p.pending) == 0 {
-			p.pending = nil
+// movedLocked notes that a join or a leave of the room has its answer.
+func (p *Peer) movedLocked(room string) {
+	if at := slices.Index(p.moving, room); at >= 0 {
+		p.moving = slices.Delete(p.moving, at, at+1)
+		if len(p.moving) == 0 {
+			p.moving = nil
 		}
 		p.notifyLocked()
 	}

@@ -66,7 +66,7 @@ type order struct {
 	member  *member
 	frames  []byte
 	counted bool       // it answers a command that counts as unanswered
-	room    string     // orderAnswer: this room's join has its answer with it
+	room    string     // the one whose join or leave it answers, if it does
 	side    side       // orderSide
 	view    *view      // orderSide
 	on      bool       // orderPresence

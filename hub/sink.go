@@ -9,12 +9,12 @@ import (
 // The hub is the broker's Sink: what it is told comes through the same inbox as everything else.
 
 // Watching implements broker.Sink. It may wait for the inbox.
-func (h *Hub) Watching(room string, at wire.Position, tail []wire.Message) {
+func (h *Hub) Watching(room string, at wire.Position, tail []*wire.Message) {
 	h.send(&watching{room, at, tail})
 }
 
 // Deliver implements broker.Sink. It may wait for the inbox.
-func (h *Hub) Deliver(room, epoch string, run []wire.Message) { h.send(&deliver{room, epoch, run}) }
+func (h *Hub) Deliver(room, epoch string, run []*wire.Message) { h.send(&deliver{room, epoch, run}) }
 
 // Reset implements broker.Sink. It may wait for the inbox.
 func (h *Hub) Reset(room string, at wire.Position) { h.send(&reset{room, at}) }
@@ -25,24 +25,24 @@ func (h *Hub) Signal(room string, m wire.Message) { h.send(&signal{room, m}) }
 type watching struct {
 	room string
 	at   wire.Position
-	tail []wire.Message
+	tail []*wire.Message
 }
 
 func (w *watching) do(h *Hub) {
 	r := h.rooms[w.room]
-	if r == nil || r.live { // unwatched meanwhile
+	if r == nil { // unwatched meanwhile
+		return
+	}
+	if r.live { // off and on have crossed an earlier Watching: what this one's tail has beyond it was not delivered
+		if len(w.tail) > 0 {
+			(&deliver{w.room, w.at.Epoch, w.tail}).do(h)
+		}
 		return
 	}
 	r.log.begin(w.at)
-	for _, j := range r.waiting {
-		r.spoken[j.peer.dialect]++
-	}
 	base := r.log.current().base
-	for i := range w.tail {
-		h.logs.Append(&r.log.Log, newEntry(base+int64(w.tail[i].Offset), r.name, w.tail[i], r.spoken))
-	}
-	for _, j := range r.waiting {
-		r.spoken[j.peer.dialect]--
+	for _, m := range w.tail {
+		h.logs.Append(&r.log.Log, entry{base + int64(m.Offset), m})
 	}
 	r.live = true
 	waiting := r.waiting
@@ -59,7 +59,7 @@ func (w *watching) do(h *Hub) {
 
 type deliver struct {
 	room, epoch string
-	run         []wire.Message
+	run         []*wire.Message
 }
 
 func (d *deliver) do(h *Hub) {
@@ -72,13 +72,11 @@ func (d *deliver) do(h *Hub) {
 		l.begin(wire.Position{Epoch: d.epoch, Offset: d.run[0].Offset - 1})
 	}
 	base := l.current().base
-	for i := range d.run {
-		seq := base + int64(d.run[i].Offset)
-		if seq < l.end.Load() {
-			continue
+	for _, m := range d.run {
+		if seq := base + int64(m.Offset); seq >= l.end.Load() {
+			h.logs.Append(&l.Log, entry{seq, m})
+			l.end.Store(seq + 1)
 		}
-		h.logs.Append(&l.Log, newEntry(seq, r.name, d.run[i], r.spoken))
-		l.end.Store(seq + 1)
 	}
 	h.mark(r)
 }
@@ -102,7 +100,7 @@ type signal struct {
 
 func (s *signal) do(h *Hub) {
 	r := h.rooms[s.room]
-	if r == nil || r.spoken[wire.JSON] == 0 {
+	if r == nil {
 		return
 	}
 	f := frame(wire.AppendSignal(nil, r.name, &s.m))

@@ -69,7 +69,7 @@ func (c *counters) ended(d wire.Dialect, code wire.CloseCode) {
 }
 
 // observe notes that messages were written to some members now.
-func (c *counters) observe(entries []*entry, members int) {
+func (c *counters) observe(entries []entry, members int) {
 	if members == 0 {
 		return
 	}

@@ -30,7 +30,7 @@ func (p *Peer) ping(now int64) {
 		p.notifyLocked()
 		_ = p.conn.SetReadDeadline(past)
 	case len(p.out) < answerBytes:
-		p.out = append(p.out, pingFrame...)
+		p.appendOutLocked(pingFrame)
 		if !p.slow.Load() {
 			p.flushLocked()
 		}

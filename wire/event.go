@@ -120,7 +120,7 @@ func AppendPresence(dst []byte, room string, joined, left []string, count int) [
 
 // AppendHistory appends a page of a room's log. first and last are the oldest kept and the newest offset of the
 // whole log (1 and 0 when it is empty); messages ascend.
-func AppendHistory(dst []byte, ref Ref, room, epoch string, first, last uint64, messages []Message) []byte {
+func AppendHistory(dst []byte, ref Ref, room, epoch string, first, last uint64, messages []*Message) []byte {
 	dst = appendHead(dst, "history", ref, room)
 	dst = append(dst, `,"epoch":`...)
 	dst = appendString(dst, epoch)
@@ -134,7 +134,7 @@ func AppendHistory(dst []byte, ref Ref, room, epoch string, first, last uint64, 
 			dst = append(dst, ',')
 		}
 		dst = append(dst, `{"offset":`...)
-		dst = appendRest(dst, &messages[i])
+		dst = appendRest(dst, messages[i])
 		dst = append(dst, '}')
 	}
 	return append(dst, "]}"...)

@@ -125,12 +125,16 @@ func TestMessageRoundTrip(t *testing.T) {
 func TestHistoryRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		list := rapid.SliceOfN(messages(), 0, 5).Draw(t, "messages")
+		var shared []*Message
+		for i := range list {
+			shared = append(shared, &list[i])
+		}
 		var page struct {
 			Ref         string
 			First, Last uint64
 			Messages    []event
 		}
-		if err := json.Unmarshal(AppendHistory(nil, `"a"`, "r", "k", 3, 9, list), &page); err != nil {
+		if err := json.Unmarshal(AppendHistory(nil, `"a"`, "r", "k", 3, 9, shared), &page); err != nil {
 			t.Fatal(err)
 		}
 		if page.Ref != "a" || page.First != 3 || page.Last != 9 || len(page.Messages) != len(list) {

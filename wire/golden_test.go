@@ -129,7 +129,7 @@ func TestGoldenEvents(t *testing.T) {
 	psst := Message{Offset: 59, Time: 1764000000456, Client: "bob", Kind: KindText, Payload: []byte("psst")}
 	raw := Message{Offset: 60, Time: 1764000000789, Client: "bob", Kind: KindBinary, Payload: []byte{0, 255, 127}}
 	typing := Message{Client: "bob", Payload: []byte(`{"typing":true}`)}
-	page := []Message{
+	page := []*Message{
 		{Offset: 40, Time: 1764000000001, Client: "alice", Kind: KindText, Payload: []byte("hello")},
 		{Offset: 41, Time: 1764000000002, Client: "bob", Key: "7a", Payload: []byte(`{"text":"hi"}`)},
 	}

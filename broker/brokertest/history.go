@@ -71,7 +71,7 @@ func historyPositions(t *testing.T, f Factory) {
 		{"an epoch that is not even one", wire.Position{Epoch: "\x00:*-é", Offset: 4}, 3, nil},
 	} {
 		p := r.history("lobby", c.after, c.limit)
-		same(t, c.name, c.want, payloads(p.Messages))
+		same(t, c.name, c.want, payloads(values(p.Messages)))
 		same(t, c.name, broker.Page{Epoch: at.Epoch, First: 1, Last: 10}, broker.Page{Epoch: p.Epoch, First: p.First, Last: p.Last})
 	}
 }

@@ -61,7 +61,7 @@ func (r *recorder) hear(room string, f func(h *heard)) {
 	r.changed = make(chan struct{})
 }
 
-func (r *recorder) Watching(room string, at wire.Position, tail []wire.Message) {
+func (r *recorder) Watching(room string, at wire.Position, tail []*wire.Message) {
 	r.hear(room, func(h *heard) {
 		if at.Epoch == "" {
 			r.t.Errorf("%q: Watching without an epoch", room)
@@ -75,11 +75,11 @@ func (r *recorder) Watching(room string, at wire.Position, tail []wire.Message) 
 			}
 		}
 		h.watchings++
-		h.epoch, h.start, h.last, h.tail = at.Epoch, at.Offset, at.Offset, tail
+		h.epoch, h.start, h.last, h.tail = at.Epoch, at.Offset, at.Offset, values(tail)
 	})
 }
 
-func (r *recorder) Deliver(room, epoch string, run []wire.Message) {
+func (r *recorder) Deliver(room, epoch string, run []*wire.Message) {
 	r.hear(room, func(h *heard) {
 		if len(run) == 0 {
 			r.t.Errorf("%q: an empty run", room)
@@ -92,7 +92,7 @@ func (r *recorder) Deliver(room, epoch string, run []wire.Message) {
 				r.t.Errorf("%q: offset %d delivered behind %d", room, m.Offset, h.last)
 			}
 			h.last = m.Offset
-			h.messages = append(h.messages, m)
+			h.messages = append(h.messages, *m)
 			h.sequence = append(h.sequence, string(m.Payload))
 		}
 	})

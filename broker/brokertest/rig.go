@@ -147,7 +147,7 @@ func (r *rig) all(room string, limit int) (msgs []wire.Message) {
 			}
 			return msgs
 		}
-		msgs = append(msgs, p.Messages...)
+		msgs = append(msgs, values(p.Messages)...)
 		if r.t.Failed() {
 			r.t.FailNow() // a page that does not go forward would be read for ever
 		}
@@ -169,6 +169,14 @@ func payloads(msgs []wire.Message) (p []string) {
 		p = append(p, string(m.Payload))
 	}
 	return p
+}
+
+// values copies what a broker gave, so that a later change of it would show.
+func values(msgs []*wire.Message) (v []wire.Message) {
+	for _, m := range msgs {
+		v = append(v, *m)
+	}
+	return v
 }
 
 // count is the payloads first to last of fill.
