@@ -27,14 +27,40 @@ type end struct {
 	reason string
 }
 
-// Serve reads the connection until it ends and closes it; it blocks, and is best called on a fresh goroutine, whose stack is small.
-// early is what the client sent right behind its handshake.
+// Serve takes the upgraded connection over: it handles what the client sent right behind its handshake (early),
+// and returns; the connection goes on by itself until it ends and closes conn. It may wait for a moment.
 func (c *Client) Serve(conn hub.Conn, early []byte) {
 	c.conn = conn
 	c.peer.Attach(conn)
-	e := c.guarded(early)
-	c.in.letGo()
+	c.in.half = append([]byte(nil), early...)[:0]
+	if e := c.guarded(len(early), nil); e != nil {
+		c.finish(*e)
+		return
+	}
+	go c.listen()
+}
 
+// listen waits for what comes next. A connection waits most of its life, so this is done on a fresh goroutine, whose stack is
+// the least there is, 2 KB: one that has decoded a command has 4 KB, and never gives them back. To begin
+// one anew costs half a microsecond a read.
+func (c *Client) listen() {
+	n, err := c.conn.Read(&c.in)
+	for {
+		if e := c.guarded(n, err); e != nil {
+			c.finish(*e)
+			return
+		}
+		if c.peer.Dialect() != wire.Echo {
+			go c.listen()
+			return
+		}
+		n, err = c.conn.Read(&c.in) // an echo is so cheap that the half microsecond shows
+	}
+}
+
+// finish closes the connection and takes it out of the books.
+func (c *Client) finish(e end) {
+	c.in.letGo()
 	c.peer.Farewell(e.code, e.reason)
 	if code := c.peer.Closing(); code > 1 {
 		e.code = code
@@ -43,63 +69,56 @@ func (c *Client) Serve(conn hub.Conn, early []byte) {
 		c.linger(e.code)
 	}
 	c.peer.Drop()
-	_ = conn.Close()
+	_ = c.conn.Close()
 	if e.code == 0 {
 		e.code = closeLost
 	}
 	c.end(e.code)
 }
 
-// guarded is read with a net under it: a panic ends this connection and nobody else's.
-func (c *Client) guarded(early []byte) (e end) {
+// guarded is took with a net under it: a panic ends this connection and nobody else's.
+func (c *Client) guarded(n int, err error) (e *end) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.clients.o.Log.Error("a connection's reader panicked",
 				slog.Any("panic", p), slog.String("client", c.peer.Client()), slog.String("stack", string(debug.Stack())))
-			e = end{wire.CloseInternal, "internal error"}
+			e = &end{wire.CloseInternal, "internal error"}
 		}
 	}()
-	return c.read(early)
+	return c.took(n, err)
 }
 
-// read handles what comes until the connection ends, and says how.
-func (c *Client) read(early []byte) end {
-	if len(early) > 0 {
-		c.in.half = append(c.in.half, early...)
-		if e := c.handle(c.in.half); e != nil {
-			return *e
-		}
+// took handles what a read has brought, and waits until another may follow. The result says how the connection ends, nil: it
+// goes on.
+func (c *Client) took(n int, err error) *end {
+	if err != nil {
+		return c.broken(err)
 	}
-	for {
-		if !c.peer.Await(hub.Load.Light) {
-			return end{}
-		}
-		if c.clients.draining.Load() {
-			c.peer.Await(never)
-			return end{}
-		}
-		n, err := c.conn.Read(&c.in)
-		if err != nil {
-			return c.broken(err)
-		}
-		c.peer.Heard()
-		if e := c.handle(c.in.filled(n)); e != nil {
-			return *e
-		}
+	c.peer.Heard()
+	if e := c.handle(c.in.filled(n)); e != nil {
+		return e
 	}
+	if !c.peer.Await(hub.Load.Light) {
+		return &end{}
+	}
+	if c.clients.draining.Load() {
+		c.peer.Await(never)
+		return &end{}
+	}
+	return nil
 }
 
 func never(hub.Load) bool { return false }
 
 // broken says how a connection ends whose Read failed: the peer has gone, or somebody here has something else in mind.
-func (c *Client) broken(err error) end {
+func (c *Client) broken(err error) *end {
 	if errors.Is(err, os.ErrDeadlineExceeded) && c.clients.draining.Load() {
 		c.peer.Await(never)
 	}
 	if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		c.clients.o.Log.Debug("a connection broke", slog.String("client", c.peer.Client()), slog.Any("error", err))
 	}
-	return end{}
+	return &end{}
 }
 
 // linger reads on after the close frame until the peer has closed too, for a moment.
