@@ -65,7 +65,7 @@ type instance struct {
 	web     *web.Server
 
 	// The parts, in the order they are started in; they are stopped in the opposite one.
-	running struct{ admin, broker, hub, web *part } // admin is nil when it is off
+	running struct{ admin, broker, hub, tidy, web *part } // admin is nil when it is off
 }
 
 // assemble makes the pieces and tells each of the ones it needs. Nothing runs yet.
@@ -104,6 +104,7 @@ func (in *instance) start(page, admin net.Listener, fail context.CancelCauseFunc
 	}
 	in.running.broker = start("the broker", fail, func(ctx context.Context) error { return in.broker.Run(ctx, in.hub) })
 	in.running.hub = start("the hub", fail, in.hub.Run)
+	in.running.tidy = start("the tidying", fail, func(ctx context.Context) error { return tidy(ctx, in.hub.Stats) })
 	in.running.web = start("the listener", fail, func(context.Context) error { return in.web.Serve(page) }) // ended by web.Stop
 }
 
@@ -121,7 +122,7 @@ func (in *instance) stop(timeout time.Duration) error {
 	in.closeListener(within, timeout/10)
 	errs := []error{in.running.web.stop(within)}
 	errs = append(errs, in.drain(within, timeout*8/10)) // leaves a tenth to those behind it
-	for _, p := range []*part{in.running.hub, in.running.broker, in.running.admin} {
+	for _, p := range []*part{in.running.tidy, in.running.hub, in.running.broker, in.running.admin} {
 		if p != nil {
 			errs = append(errs, p.stop(within))
 		}
