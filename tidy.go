@@ -15,7 +15,7 @@ const (
 	// tidyQuiet is how many looks in a row must have seen nothing move.
 	tidyQuiet = 3
 	// tidyRest is the least time between two collections: an instance that hears one message now and then shall not collect for each.
-	tidyRest = 30 * time.Second
+	tidyRest = 10 * time.Second
 	// tidyWorth is how many bytes of garbage are worth a collection.
 	tidyWorth = 4 << 20
 )
