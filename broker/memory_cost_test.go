@@ -63,8 +63,8 @@ type deaf struct{ messages int }
 
 func (d *deaf) Watching(string, wire.Position, []*wire.Message) {}
 func (d *deaf) Deliver(_, _ string, run []*wire.Message)        { d.messages += len(run) }
-func (d *deaf) Reset(string, wire.Position)                    {}
-func (d *deaf) Signal(string, wire.Message)                    {}
+func (d *deaf) Reset(string, wire.Position)                     {}
+func (d *deaf) Signal(string, wire.Message)                     {}
 
 // BenchmarkMemory is from Publish to done, by publishers that have 64 publishes unanswered.
 func BenchmarkMemory(b *testing.B) {

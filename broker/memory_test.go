@@ -63,9 +63,10 @@ func texts(msgs []*wire.Message) string {
 func (l *log) Watching(room string, at wire.Position, tail []*wire.Message) {
 	l.note("%s watching %d [%s]", room, at.Offset, texts(tail))
 }
+
 func (l *log) Deliver(room, _ string, run []*wire.Message) { l.note("%s deliver %s", room, texts(run)) }
-func (l *log) Reset(room string, _ wire.Position)         { l.note("%s reset", room) }
-func (l *log) Signal(room string, m wire.Message)         { l.note("%s signal %s", room, m.Payload) }
+func (l *log) Reset(room string, _ wire.Position)          { l.note("%s reset", room) }
+func (l *log) Signal(room string, m wire.Message)          { l.note("%s signal %s", room, m.Payload) }
 
 // inBubble runs a Memory where time is synctest's: it passes when nothing else is left to do.
 func inBubble(t *testing.T, o broker.MemoryOptions, test func(t *testing.T, m *broker.Memory, l *log)) {

@@ -21,8 +21,10 @@ func TestEcho(t *testing.T) {
 		k.conn.Feed(testkit.Part(wire.OpContinuation, false, nil))
 		k.conn.Feed(testkit.Part(wire.OpContinuation, true, []byte("\xbcr")))
 		want := []testkit.Frame{
-			{Op: wire.OpText, Payload: []byte("Echo: hi")}, {Op: wire.OpBinary, Payload: []byte{0, 255}},
-			{Op: wire.OpText, Payload: []byte("Echo: ")}, {Op: wire.OpPong, Payload: []byte("between")},
+			{Op: wire.OpText, Payload: []byte("Echo: hi")},
+			{Op: wire.OpBinary, Payload: []byte{0, 255}},
+			{Op: wire.OpText, Payload: []byte("Echo: ")},
+			{Op: wire.OpPong, Payload: []byte("between")},
 			{Op: wire.OpText, Payload: []byte("Echo: für")},
 		}
 		if got := k.frames(); show(got) != show(want) {

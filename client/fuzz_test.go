@@ -13,7 +13,11 @@ func FuzzReader(f *testing.F) {
 	for _, seed := range [][]byte{
 		testkit.Text("hi"), testkit.Binary([]byte{1}), testkit.Ping(""), testkit.Bye(1000),
 		append(testkit.Part(wire.OpText, false, []byte("\xc3")), testkit.Part(wire.OpContinuation, true, []byte("\xbc"))...),
-		{0x81, 0x7f}, {0x81, 0xff, 0, 0, 1}, {0xc1, 0x80}, {0x88, 0x81, 0, 0, 0, 0, 1}, testkit.Text("\xff"),
+		{0x81, 0x7f},
+		{0x81, 0xff, 0, 0, 1},
+		{0xc1, 0x80},
+		{0x88, 0x81, 0, 0, 0, 0, 1},
+		testkit.Text("\xff"),
 	} {
 		f.Add(seed, uint16(1))
 		f.Add(seed, uint16(3))

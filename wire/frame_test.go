@@ -14,10 +14,15 @@ import (
 // readFrame reads the first frame of b with a reader that is not ours and checks what all our frames have in common.
 func readFrame(t interface{ Fatalf(string, ...any) }, b []byte) (frame ws.Frame, rest []byte) {
 	r := bytes.NewReader(b)
-	frame, err := ws.ReadFrame(r)
+	header, err := ws.ReadHeader(r)
 	if err != nil {
-		t.Fatalf("no frame: %v", err)
+		t.Fatalf("no header: %v", err)
 	}
+	if header.Length > int64(r.Len()) {
+		t.Fatalf("a payload of %d bytes, of which %d are there", header.Length, r.Len())
+	}
+	frame = ws.Frame{Header: header, Payload: make([]byte, header.Length)}
+	_, _ = r.Read(frame.Payload)
 	if err := ws.CheckHeader(frame.Header, ws.StateClientSide); err != nil {
 		t.Fatalf("a client refuses the frame: %v", err)
 	}
