@@ -32,8 +32,10 @@ func TestTidyOnlyWhenItIsQuietAndWorthIt(t *testing.T) {
 				now = now.Add(tidyLook)
 			}
 			now = now.Add(tidyRest)
-			if q.due(now, 99, much) || q.due(now, 99, much) || q.due(now, 99, much) || !q.due(now, 99, much) {
-				t.Error("a later quiet spell is not used")
+			for i := range tidyQuiet + 1 {
+				if q.due(now, 99, much) != (i == tidyQuiet) {
+					t.Errorf("a later quiet spell, look %d", i)
+				}
 			}
 		})
 	}
