@@ -19,7 +19,7 @@ type Stats struct {
 	SlowLane    int64    // connections that are served by a goroutine of their own at the moment
 	Rooms       int64    // rooms with a log here
 	Members     int64    // memberships: one per connection and room
-	LogBytes    int64    // bytes of all rooms' logs here, all encodings counted
+	LogBytes    int64    // bytes of all rooms' logs here, overhead counted
 
 	// ever
 	MessagesIn     uint64 // data messages (text or binary, reassembled) received

@@ -17,7 +17,7 @@ type Config struct {
 	Ping            time.Duration `group:"Connections:" default:"25s" placeholder:"TIME" help:"How often a connection is pinged; a peer that is silent for two of these is given up. Keep it below the idle timeout of proxies on the way. From 1s to 1h."`
 	WriteTimeout    time.Duration `group:"Connections:" default:"30s" placeholder:"TIME" help:"How long a write may make no progress before a stalled reader is cut with 4001. From 100ms to 10m."`
 	HistoryMessages int           `group:"History:" default:"1000" placeholder:"N" help:"How many messages a room keeps for those who come back or read slowly, 1 to 1000000."`
-	HistoryBytes    Bytes         `group:"History:" default:"16MiB" placeholder:"SIZE" help:"How much a room keeps, all encodings of its messages counted. From 1KiB to 1TiB; the newest message is always kept."`
+	HistoryBytes    Bytes         `group:"History:" default:"16MiB" placeholder:"SIZE" help:"How much a room keeps, with all that a message costs beside its payload. From 1KiB to 1TiB; the newest message is always kept."`
 	HistoryTotal    Bytes         `group:"History:" computed:"a quarter of the memory limit" placeholder:"SIZE" help:"How much all rooms keep together; beyond it the oldest messages of the least recently used rooms go first. The memory limit is GOMEMLIMIT, else the container's, else the machine's. From 1KiB to 1TiB."`
 	HistoryAge      time.Duration `group:"History:" default:"24h" placeholder:"TIME" help:"How long a room keeps a message. From 1s to 8760h."`
 	Admin           string        `group:"Operation:" default:"127.0.0.1:9090" placeholder:"ADDRESS" help:"Where /metrics, /debug/pprof and the probes are, for operators only, or off."`
