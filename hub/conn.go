@@ -11,12 +11,18 @@ type Buffer interface {
 	GiveBack()
 }
 
+// Waiter is who waits for a connection to be readable.
+type Waiter interface{ Readable() }
+
 // Conn is a bare, upgraded connection: bytes, no frames. The real one is over TCP (web/socket.go); the one
 // in internal/testkit can stall, take n bytes, or fail.
 //
 // Read and ReadDeadline belong to the connection's reader; the writing half belongs to whoever holds the
 // Peer's lock, or, while the peer is in the slow lane, to its one goroutine. CloseWrite and Close may come from either.
 type Conn interface {
+	// Await has w told once, on a goroutine of its own, when a Read is worth a try: something has come, the stream has ended, the
+	// read deadline has passed, or the connection was closed. It may be told too early. A connection that waits like this needs no goroutine.
+	Await(w Waiter)
 	// Read blocks until something has come and returns how much of the borrowed buffer it filled: n > 0 with a nil error, or 0 with
 	// an error; at the end of the stream io.EOF. It tries the socket first, so a caller need not guess whether there is more.
 	Read(into Buffer) (n int, err error)

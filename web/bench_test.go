@@ -14,7 +14,8 @@ import (
 
 // BenchmarkSocket compares with net.Conn. Most of each figure is the peer and the kernel.
 func BenchmarkSocket(b *testing.B) {
-	s, peer := pair(b)
+	c, peer := pairOf(b, kinds["portable"])
+	s := c.(*socket)
 	_ = s.SetReadDeadline(time.Time{})
 	_ = peer.SetDeadline(time.Time{})
 	msg := make([]byte, 128)

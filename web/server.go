@@ -24,7 +24,7 @@ const readBuffer = 8 << 10
 
 // Connection is one connection that was counted, and has joined its room if it is a pipe. Exactly one of its methods is called, once.
 type Connection interface {
-	// Serve reads conn until it ends and closes it. early is what the client sent right behind its handshake.
+	// Serve takes conn over and closes it in the end; it may return before that. early is what the client sent right behind its handshake.
 	Serve(conn hub.Conn, early []byte)
 	// Abandon is called when there will be no upgraded connection.
 	Abandon()
@@ -63,6 +63,7 @@ type Server struct {
 	opened   map[net.Conn]Connection // between Open and the 101
 	silent   map[net.Conn]struct{}   // accepted, without a byte of a request yet
 	listener net.Listener
+	poller   *poller // nil until the first upgrade
 	stopped  bool
 }
 
@@ -179,8 +180,17 @@ func (s *Server) Stop(ctx context.Context) error {
 	return wait(ctx, &s.opening)
 }
 
-// Wait returns when no Connection is in Serve any more. It is called after Stop.
-func (s *Server) Wait() { s.serving.Wait() }
+// Wait returns when no Connection is in Serve any more, and lets go of what served them. It is called after Stop, when
+// all upgraded connections have been closed.
+func (s *Server) Wait() {
+	s.serving.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.poller != nil {
+		s.poller.close()
+		s.poller = nil
+	}
+}
 
 // SetReady says what /readyz answers, unless Options.Ready objects. A Server begins ready.
 func (s *Server) SetReady(ready bool) { s.notReady.Store(!ready) }

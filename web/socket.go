@@ -41,6 +41,9 @@ func newSocket(tcp *net.TCPConn) (*socket, error) {
 	return s, nil
 }
 
+// Await implements hub.Conn: the goroutine that Read will wait on begins now.
+func (s *socket) Await(w hub.Waiter) { go w.Readable() }
+
 func (s *socket) Read(into hub.Buffer) (int, error) {
 	s.into, s.n, s.errno = into, 0, nil
 	err := s.raw.Read(s.fill)

@@ -10,10 +10,47 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hubbub/hub"
 )
 
-// pair is a socket and the plain connection at its other end.
-func pair(t testing.TB) (*socket, *net.TCPConn) {
+// kinds are the ways in which a connection can be served: the poller's, which is the one on Linux, and the portable one.
+var kinds = map[string]func(t testing.TB, tcp *net.TCPConn) hub.Conn{
+	"polled": func(t testing.TB, tcp *net.TCPConn) hub.Conn {
+		p, err := newPoller()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.close)
+		c, err := p.conn(tcp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	},
+	"portable": func(t testing.TB, tcp *net.TCPConn) hub.Conn {
+		c, err := newSocket(tcp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	},
+}
+
+// pairing makes connections of one kind.
+type pairing func(testing.TB) (hub.Conn, *net.TCPConn)
+
+// each runs a test with every kind.
+func each(t *testing.T, test func(t *testing.T, pair pairing)) {
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			test(t, func(t testing.TB) (hub.Conn, *net.TCPConn) { return pairOf(t, kind) })
+		})
+	}
+}
+
+// pairOf is a connection and the plain one at its other end. Its send buffer is small.
+func pairOf(t testing.TB, kind func(t testing.TB, tcp *net.TCPConn) hub.Conn) (hub.Conn, *net.TCPConn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -28,10 +65,8 @@ func pair(t testing.TB) (*socket, *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSocket(c.(*net.TCPConn))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_ = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	s := kind(t, c.(*net.TCPConn))
 	t.Cleanup(func() { s.Close(); peer.Close() })
 	_ = peer.SetDeadline(time.Now().Add(patience))
 	_ = s.SetReadDeadline(time.Now().Add(patience))
@@ -40,7 +75,9 @@ func pair(t testing.TB) (*socket, *net.TCPConn) {
 
 // TestReadWakes hunts for a lost wake-up: single bytes, each sent only when the last one has come, so that the reader is
 // on its way into the wait, in it, or not yet there.
-func TestReadWakes(t *testing.T) {
+func TestReadWakes(t *testing.T) { each(t, testReadWakes) }
+
+func testReadWakes(t *testing.T, pair pairing) {
 	s, peer := pair(t)
 	p := newPad(64)
 	var b [1]byte
@@ -61,7 +98,9 @@ func TestReadWakes(t *testing.T) {
 }
 
 // TestReadBursts has the peer write on its own time, in pieces of all sizes, into a reader with a small buffer.
-func TestReadBursts(t *testing.T) {
+func TestReadBursts(t *testing.T) { each(t, testReadBursts) }
+
+func testReadBursts(t *testing.T, pair pairing) {
 	s, peer := pair(t)
 	sent := make([]byte, 4<<20)
 	random := rand.NewChaCha8([32]byte{1})
@@ -98,9 +137,10 @@ func TestReadBursts(t *testing.T) {
 }
 
 // TestWriteWakes has a reader that takes little at a time, so that the writer waits thousands of times.
-func TestWriteWakes(t *testing.T) {
+func TestWriteWakes(t *testing.T) { each(t, testWriteWakes) }
+
+func testWriteWakes(t *testing.T, pair pairing) {
 	s, peer := pair(t)
-	_ = s.tcp.SetWriteBuffer(4 << 10)
 	sent := make([]byte, 16<<20)
 	random := rand.NewChaCha8([32]byte{2})
 	_, _ = random.Read(sent)
@@ -148,7 +188,7 @@ func (s *sipper) Read(p []byte) (int, error) {
 }
 
 // fill writes until the socket takes no more.
-func fill(t *testing.T, s *socket) {
+func fill(t *testing.T, s hub.Conn) {
 	t.Helper()
 	chunk := make([]byte, 64<<10)
 	for {
@@ -162,7 +202,9 @@ func fill(t *testing.T, s *socket) {
 	}
 }
 
-func TestAwaitWritableDeadline(t *testing.T) {
+func TestAwaitWritableDeadline(t *testing.T) { each(t, testAwaitWritableDeadline) }
+
+func testAwaitWritableDeadline(t *testing.T, pair pairing) {
 	s, peer := pair(t)
 	fill(t, s)
 	for range 3 {
@@ -208,7 +250,9 @@ func within(t *testing.T, what string, c chan error, want error) {
 	}
 }
 
-func TestDeadlineWakesRead(t *testing.T) {
+func TestDeadlineWakesRead(t *testing.T) { each(t, testDeadlineWakesRead) }
+
+func testDeadlineWakesRead(t *testing.T, pair pairing) {
 	for range 300 {
 		s, _ := pair(t)
 		p := newPad(16)
@@ -223,10 +267,11 @@ func TestDeadlineWakesRead(t *testing.T) {
 	}
 }
 
-func TestCloseWakesBoth(t *testing.T) {
+func TestCloseWakesBoth(t *testing.T) { each(t, testCloseWakesBoth) }
+
+func testCloseWakesBoth(t *testing.T, pair pairing) {
 	for range 100 {
 		s, _ := pair(t)
-		_ = s.tcp.SetWriteBuffer(4 << 10)
 		fill(t, s)
 		read := parked(func() error { _, err := s.Read(newPad(16)); return err })
 		write := parked(func() error { return s.AwaitWritable(time.Now().Add(patience)) })
@@ -241,7 +286,9 @@ func TestCloseWakesBoth(t *testing.T) {
 	}
 }
 
-func TestEndsOfAStream(t *testing.T) {
+func TestEndsOfAStream(t *testing.T) { each(t, testEndsOfAStream) }
+
+func testEndsOfAStream(t *testing.T, pair pairing) {
 	s, peer := pair(t)
 	if err := s.CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -275,9 +322,9 @@ func TestEndsOfAStream(t *testing.T) {
 	}
 }
 
-// TestAllocations counts a Read that waits, a Read that does not, a TryWrite and a wait that ends at once.
+// TestAllocations counts, for the portable kind, a Read that waits, a Read that does not, a TryWrite and a wait that ends at once.
 func TestAllocations(t *testing.T) {
-	s, peer := pair(t)
+	s, peer := pairOf(t, kinds["portable"])
 	p := newPad(64)
 	b := []byte("hello")
 	go func() { _, _ = io.Copy(peer, peer) }()

@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/contrib/websocket"
 	"github.com/gofiber/fiber/v2"
 
+	"hubbub/hub"
 	"hubbub/wire"
 )
 
@@ -61,7 +62,6 @@ func (s *Server) handOver(ws *websocket.Conn) {
 		return
 	}
 	s.serving.Add(1)
-	// Not a function with a defer: a frame less below an idle reader is what keeps its stack from growing to 4 KB. A panic here ends the program anyway.
 	go func() {
 		connection.Serve(socket, early)
 		s.serving.Done()
@@ -83,7 +83,7 @@ func (s *Server) recoverHandOver(ws *websocket.Conn) {
 // sendBuffer is what the kernel keeps for a peer that does not read. With the kernel's default it swallows megabytes before a write says that it is full.
 const sendBuffer = 32 << 10
 
-func (s *Server) socketOf(bare, wrapped net.Conn) (*socket, []byte, error) {
+func (s *Server) socketOf(bare, wrapped net.Conn) (hub.Conn, []byte, error) {
 	tcp, ok := bare.(*net.TCPConn)
 	if !ok {
 		return nil, nil, errors.New("the listener yields connections that are not TCP")
@@ -95,8 +95,26 @@ func (s *Server) socketOf(bare, wrapped net.Conn) (*socket, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	socket, err := newSocket(tcp)
+	p, err := s.watch()
+	if err != nil {
+		return nil, nil, err
+	}
+	socket, err := p.conn(tcp)
 	return socket, early, err
+}
+
+// watch is the poller of the upgraded connections. It begins with the first of them.
+func (s *Server) watch() (*poller, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.poller == nil {
+		p, err := newPoller()
+		if err != nil {
+			return nil, err
+		}
+		s.poller = p
+	}
+	return s.poller, nil
 }
 
 // scratch is for takeEarly: most handshakes have nothing behind them, and then nothing is allocated.

@@ -93,6 +93,9 @@ func (c *Conn) Ended() (half, closed bool) {
 	return c.halfway, c.closed
 }
 
+// Await implements hub.Conn.
+func (c *Conn) Await(w hub.Waiter) { go w.Readable() }
+
 // Read implements hub.Conn.
 func (c *Conn) Read(into hub.Buffer) (int, error) {
 	c.mu.Lock()
