@@ -75,6 +75,9 @@ type Client struct {
 	conn    hub.Conn
 	in      reader
 	bad     int // malformed commands in a row
+
+	code      wire.CloseCode // how the connection ended, once lingering
+	lingering int            // after the close frame: how many bytes are still read away
 }
 
 // stopping answers who comes while the instance goes.

@@ -44,29 +44,51 @@ func (c *Client) Serve(conn hub.Conn, early []byte) {
 // handled. A connection that waits, as most do most of their lives, has none.
 func (c *Client) Readable() {
 	n, err := c.conn.Read(&c.in)
-	if e := c.guarded(n, err); e != nil {
-		c.finish(*e)
-		return
+	switch {
+	case n == 0 && err == nil: // woken too early
+	case c.lingering > 0:
+		c.in.letGo()
+		if c.lingering -= n; err != nil || c.lingering <= 0 {
+			c.conclude()
+			return
+		}
+	default:
+		if e := c.guarded(n, err); e != nil {
+			c.finish(*e)
+			return
+		}
 	}
 	c.conn.Await(c)
 }
 
-// finish closes the connection and takes it out of the books.
+// finish says the farewell, and reads on until the peer has closed too, for a moment.
 func (c *Client) finish(e end) {
 	c.in.letGo()
 	c.peer.Farewell(e.code, e.reason)
 	if code := c.peer.Closing(); code > 1 {
 		e.code = code
 	}
-	if e.code != 0 {
-		c.linger(e.code)
+	c.code = e.code
+	if e.code == 0 {
+		c.code = closeLost
+		c.conclude()
+		return
 	}
+	until := grace
+	if e.code == wire.CloseRestarting {
+		until = time.Minute // a slow lane may still have messages to write; the drain cuts it in time
+	}
+	c.in = reader{}
+	c.lingering = graceBytes
+	_ = c.conn.SetReadDeadline(time.Now().Add(until))
+	c.conn.Await(c)
+}
+
+// conclude closes the socket and takes the connection out of the books.
+func (c *Client) conclude() {
 	c.peer.Drop()
 	_ = c.conn.Close()
-	if e.code == 0 {
-		e.code = closeLost
-	}
-	c.end(e.code)
+	c.end(c.code)
 }
 
 // guarded is took with a net under it: a panic ends this connection and nobody else's.
@@ -112,21 +134,4 @@ func (c *Client) broken(err error) *end {
 		c.clients.o.Log.Debug("a connection broke", slog.String("client", c.peer.Client()), slog.Any("error", err))
 	}
 	return &end{}
-}
-
-// linger reads on after the close frame until the peer has closed too, for a moment.
-func (c *Client) linger(code wire.CloseCode) {
-	until := grace
-	if code == wire.CloseRestarting {
-		until = time.Minute // a slow lane may still have messages to write; the drain cuts it in time
-	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(until))
-	for left := graceBytes; left > 0; {
-		n, err := c.conn.Read(&c.in)
-		if err != nil {
-			return
-		}
-		c.in.letGo()
-		left -= n
-	}
 }

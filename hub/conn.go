@@ -23,8 +23,8 @@ type Conn interface {
 	// Await has w told once, on a goroutine of its own, when a Read is worth a try: something has come, the stream has ended, the
 	// read deadline has passed, or the connection was closed. It may be told too early. A connection that waits like this needs no goroutine.
 	Await(w Waiter)
-	// Read blocks until something has come and returns how much of the borrowed buffer it filled: n > 0 with a nil error, or 0 with
-	// an error; at the end of the stream io.EOF. It tries the socket first, so a caller need not guess whether there is more.
+	// Read returns how much of the borrowed buffer it filled. 0 with a nil error: nothing is there, Await again; at the end of the
+	// stream io.EOF; when the read deadline has passed os.ErrDeadlineExceeded. It may wait, where Await does not.
 	Read(into Buffer) (n int, err error)
 	// SetReadDeadline ends a Read, also one that is waiting, with os.ErrDeadlineExceeded. Any goroutine may call it.
 	SetReadDeadline(t time.Time) error

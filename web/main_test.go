@@ -93,7 +93,7 @@ func (h *hall) Open(_ context.Context, r client.Request) (Connection, error) {
 		}
 		p := newPad(512)
 		for {
-			if _, err := conn.Read(p); err != nil {
+			if _, err := read(conn, p); err != nil {
 				return
 			}
 		}

@@ -13,20 +13,25 @@ import (
 )
 
 // polled is hub.Conn over the descriptor of a TCP connection that a poller watches.
+//
+// The poller tells of edges: that something has come since the last time, not that something is there. So an edge that finds
+// no reader waiting is kept for when it does, a read clears it before it begins, and a read that filled its buffer sets it
+// again, since there may be more; the stream's end stays. Waiting for a write is rare: it asks the kernel first.
 type polled struct {
 	// immutable
 	poller     *poller
 	fd         int
 	generation int32 // set by poller.add
 
-	mu     sync.Mutex // guards what follows, and the descriptor while it is written to
-	closed bool
-	waiter hub.Waiter // wants to know when something has come; nil: nobody does
-	due    bool       // the read deadline has passed
-	alarm  *time.Timer
-	alarms int           // counts them: one that was replaced may ring still
-	read   chan struct{} // a Read waits; sender: who changes something; capacity 1; never closed; nil: none
-	write  chan struct{} // an AwaitWritable waits; likewise
+	mu       sync.Mutex // guards what follows, and the descriptor while it is written to
+	closed   bool
+	readable bool       // a read is worth a try
+	ending   bool       // the stream's end has come, or will be the next thing: every read is worth a try
+	due      bool       // the read deadline has passed
+	waiter   hub.Waiter // wants to know when a read is worth a try; nil: nobody does
+	alarm    *time.Timer
+	alarms   int           // counts them: one that was replaced may ring still
+	write    chan struct{} // an AwaitWritable waits; sender: who changes something; capacity 1; never closed; nil: none
 }
 
 // conn makes the hub's connection of an accepted one, which must not be used any more.
@@ -48,29 +53,8 @@ func (s *polled) Await(w hub.Waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiter = w
-	if s.closed || s.due {
+	if s.readable || s.ending || s.due || s.closed {
 		s.wakeReaderLocked()
-		return
-	}
-	s.armLocked()
-}
-
-// armLocked asks for the events that somebody waits for.
-func (s *polled) armLocked() {
-	var events uint32
-	if s.waiter != nil || s.read != nil {
-		events |= unix.EPOLLIN | unix.EPOLLRDHUP
-	}
-	if s.write != nil {
-		events |= unix.EPOLLOUT
-	}
-	if events == 0 || s.closed {
-		return
-	}
-	if err := s.poller.control(unix.EPOLL_CTL_MOD, s, events); err != nil {
-		s.due = true // out of kernel memory: the reader finds the connection at its end
-		s.wakeReaderLocked()
-		s.wakeWriterLocked()
 	}
 }
 
@@ -79,12 +63,13 @@ func (s *polled) happened(events uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if events&wakesReader != 0 {
+		s.readable = true
+		s.ending = s.ending || events&endings != 0
 		s.wakeReaderLocked()
 	}
 	if events&wakesWriter != 0 {
 		s.wakeWriterLocked()
 	}
-	s.armLocked() // for the other one, if it waits still
 }
 
 func (s *polled) wakeReaderLocked() {
@@ -92,49 +77,49 @@ func (s *polled) wakeReaderLocked() {
 		s.waiter = nil
 		go w.Readable()
 	}
-	wake(&s.read)
 }
 
-func (s *polled) wakeWriterLocked() { wake(&s.write) }
-
-func wake(c *chan struct{}) {
-	if *c != nil {
-		*c <- struct{}{} // it has room: who waits made it for this one send
-		*c = nil
+func (s *polled) wakeWriterLocked() {
+	if s.write != nil {
+		s.write <- struct{}{} // it has room: who waits made it for this one send
+		s.write = nil
 	}
 }
 
-// Read implements hub.Conn.
+// Read implements hub.Conn. It never waits.
 func (s *polled) Read(into hub.Buffer) (int, error) {
-	for {
-		if err := s.readable(); err != nil {
-			return 0, err
-		}
-		p := into.Borrow()
-		if len(p) == 0 { // reading nothing looks like the end of the stream
-			return 0, io.ErrShortBuffer
-		}
-		n, err := unix.Read(s.fd, p)
-		for err == unix.EINTR {
-			n, err = unix.Read(s.fd, p)
-		}
-		if n > 0 {
-			return n, nil
-		}
-		into.GiveBack()
-		switch err {
-		case nil:
-			return 0, io.EOF
-		case unix.EAGAIN:
-			s.wait()
-		default:
-			return 0, os.NewSyscallError("read", err)
-		}
+	if err := s.begin(); err != nil {
+		return 0, err
+	}
+	p := into.Borrow()
+	if len(p) == 0 { // reading nothing looks like the end of the stream
+		return 0, io.ErrShortBuffer
+	}
+	n, err := unix.Read(s.fd, p)
+	for err == unix.EINTR {
+		n, err = unix.Read(s.fd, p)
+	}
+	if n == len(p) {
+		s.mu.Lock()
+		s.readable = true
+		s.mu.Unlock()
+	}
+	if n > 0 {
+		return n, nil
+	}
+	into.GiveBack()
+	switch err {
+	case nil:
+		return 0, io.EOF
+	case unix.EAGAIN:
+		return 0, nil
+	default:
+		return 0, os.NewSyscallError("read", err)
 	}
 }
 
-// readable says why the socket must not be read. The reader alone closes it, so the answer holds until it has read.
-func (s *polled) readable() error {
+// begin says why the socket must not be read, and takes the edge. The reader alone closes the socket, so the answer holds until it has read.
+func (s *polled) begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -143,21 +128,8 @@ func (s *polled) readable() error {
 	case s.due:
 		return os.ErrDeadlineExceeded
 	}
+	s.readable = false
 	return nil
-}
-
-// wait blocks a Read until another try is worth it.
-func (s *polled) wait() {
-	s.mu.Lock()
-	if s.closed || s.due {
-		s.mu.Unlock()
-		return
-	}
-	c := make(chan struct{}, 1)
-	s.read = c
-	s.armLocked()
-	s.mu.Unlock()
-	<-c
 }
 
 // SetReadDeadline implements hub.Conn.
@@ -226,9 +198,12 @@ func (s *polled) AwaitWritable(deadline time.Time) error {
 		s.mu.Unlock()
 		return net.ErrClosed
 	}
+	if writable(uintptr(s.fd)) { // the lock is held until c is there, so an edge that comes now finds it
+		s.mu.Unlock()
+		return nil
+	}
 	c := make(chan struct{}, 1)
 	s.write = c
-	s.armLocked()
 	s.mu.Unlock()
 
 	timer := time.NewTimer(time.Until(deadline))

@@ -17,6 +17,10 @@ type echoer struct {
 
 func (e *echoer) Readable() {
 	n, err := e.c.Read(e.p)
+	if n == 0 && err == nil {
+		e.c.Await(e)
+		return
+	}
 	if err != nil {
 		e.done <- err
 		return
@@ -49,11 +53,6 @@ func testAwaitWakes(t *testing.T, pair pairing) {
 	_ = peer.Close()
 	within(t, "the end of the stream", e.done, io.EOF)
 }
-
-// once tells that it was woken.
-type once chan struct{}
-
-func (o once) Readable() { o <- struct{}{} }
 
 // TestAwaitIsWokenByAll: what comes, an end, a deadline from elsewhere, a close, each before and after the wait has begun.
 func TestAwaitIsWokenByAll(t *testing.T) {
@@ -90,4 +89,20 @@ func TestAwaitIsWokenByAll(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLastWordsAndEnd: bytes and the end of the stream that come as one event are both read.
+func TestLastWordsAndEnd(t *testing.T) { each(t, testLastWordsAndEnd) }
+
+func testLastWordsAndEnd(t *testing.T, pair pairing) {
+	for range 300 {
+		c, peer := pair(t)
+		if _, err := peer.Write([]byte("bye")); err != nil {
+			t.Fatal(err)
+		}
+		_ = peer.CloseWrite()
+		e := &echoer{c: c, p: newPad(64), done: make(chan error, 1)}
+		c.Await(e)
+		within(t, "the end of the stream", e.done, io.EOF)
+	}
 }

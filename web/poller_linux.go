@@ -10,16 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What wakes a waiting reader, and what a waiting writer. An error or a hang-up wakes both.
+// What a connection is registered for, what of it wakes a reader, and what a writer. An error or a hang-up wakes both.
 const (
+	interests   = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff
 	wakesReader = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	wakesWriter = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
+	endings     = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 )
 
 // poller waits for all connections at once, with one goroutine and one epoll instance (epoll(7)). The runtime does the same for its own
 // connections, but there each that waits needs a goroutine, and that is 2.5 KB, more than all else that an idle connection needs.
 //
-// A connection is registered for one event at a time (EPOLLONESHOT), so there is never more than one for it under way.
+// A connection is registered once, for edges (EPOLLET): asking anew for each message would cost a system call each.
 type poller struct {
 	// immutable
 	fd    int             // of the epoll instance
@@ -95,19 +97,21 @@ func (p *poller) owner(e unix.EpollEvent) *polled {
 	return nil
 }
 
-// add registers a socket, for nothing yet.
+// add registers a socket.
 func (p *poller) add(s *polled) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.generation++
 	s.generation = p.generation
-	if err := p.control(unix.EPOLL_CTL_ADD, s, 0); err != nil {
-		return err
-	}
 	for len(p.sockets) <= s.fd {
 		p.sockets = append(p.sockets, make([]*polled, len(p.sockets)+64)...)
 	}
-	p.sockets[s.fd] = s
+	p.sockets[s.fd] = s // before the first event
+	e := unix.EpollEvent{Events: interests, Fd: int32(s.fd), Pad: s.generation}
+	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, s.fd, &e); err != nil {
+		p.sockets[s.fd] = nil
+		return os.NewSyscallError("epoll_ctl", err)
+	}
 	return nil
 }
 
@@ -116,14 +120,6 @@ func (p *poller) remove(s *polled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sockets[s.fd] = nil
-}
-
-func (p *poller) control(op int, s *polled, events uint32) error {
-	e := unix.EpollEvent{Events: events | unix.EPOLLONESHOT, Fd: int32(s.fd), Pad: s.generation}
-	if err := unix.EpollCtl(p.fd, op, s.fd, &e); err != nil {
-		return os.NewSyscallError("epoll_ctl", err)
-	}
-	return nil
 }
 
 // bare takes the descriptor out of the runtime's hands: what comes for it shall wake our poller and nobody else, and net's

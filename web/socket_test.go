@@ -37,6 +37,24 @@ var kinds = map[string]func(t testing.TB, tcp *net.TCPConn) hub.Conn{
 	},
 }
 
+// once tells that it was woken.
+type once chan struct{}
+
+// Readable implements hub.Waiter.
+func (o once) Readable() { o <- struct{}{} }
+
+// read is a Read that waits.
+func read(c hub.Conn, into hub.Buffer) (int, error) {
+	for {
+		if n, err := c.Read(into); n > 0 || err != nil {
+			return n, err
+		}
+		woken := make(once, 1)
+		c.Await(woken)
+		<-woken
+	}
+}
+
 // pairing makes connections of one kind.
 type pairing func(testing.TB) (hub.Conn, *net.TCPConn)
 
@@ -86,7 +104,7 @@ func testReadWakes(t *testing.T, pair pairing) {
 		if _, err := peer.Write(b[:]); err != nil {
 			t.Fatal(err)
 		}
-		n, err := s.Read(p)
+		n, err := read(s, p)
 		if err != nil || n != 1 || p.mem[0] != byte(i) {
 			t.Fatalf("round %d: %d bytes, %v", i, n, err)
 		}
@@ -119,7 +137,7 @@ func testReadBursts(t *testing.T, pair pairing) {
 	p := newPad(1500)
 	var got []byte
 	for {
-		n, err := s.Read(p)
+		n, err := read(s, p)
 		if err == io.EOF {
 			break
 		}
@@ -208,7 +226,7 @@ func testAwaitWritableDeadline(t *testing.T, pair pairing) {
 	s, peer := pair(t)
 	fill(t, s)
 	for range 3 {
-		if err := s.AwaitWritable(time.Now().Add(time.Millisecond)); err != os.ErrDeadlineExceeded {
+		if err := stuff(s, time.Now().Add(time.Millisecond)); err != os.ErrDeadlineExceeded {
 			t.Fatalf("AwaitWritable: %v", err)
 		}
 		if n, err := s.TryWrite([]byte("x")); n != 0 || err != nil {
@@ -222,8 +240,20 @@ func testAwaitWritableDeadline(t *testing.T, pair pairing) {
 	if n, err := s.TryWrite([]byte("x")); n != 1 || err != nil {
 		t.Fatalf("once it is writable: %d, %v", n, err)
 	}
-	if err := s.AwaitWritable(time.Now().Add(-time.Second)); err != os.ErrDeadlineExceeded {
+	if err := stuff(s, time.Now().Add(-time.Second)); err != os.ErrDeadlineExceeded {
 		t.Errorf("a deadline in the past: %v", err)
+	}
+}
+
+// stuff writes until an error ends it: AwaitWritable may say too early that a try is worth it.
+func stuff(s hub.Conn, deadline time.Time) error {
+	for {
+		if err := s.AwaitWritable(deadline); err != nil {
+			return err
+		}
+		if _, err := s.TryWrite(make([]byte, 1000)); err != nil {
+			return err
+		}
 	}
 }
 
@@ -256,7 +286,7 @@ func testDeadlineWakesRead(t *testing.T, pair pairing) {
 	for range 300 {
 		s, _ := pair(t)
 		p := newPad(16)
-		done := parked(func() error { _, err := s.Read(p); return err })
+		done := parked(func() error { _, err := read(s, p); return err })
 		if err := s.SetReadDeadline(time.Unix(1, 0)); err != nil {
 			t.Fatal(err)
 		}
@@ -273,12 +303,12 @@ func testCloseWakesBoth(t *testing.T, pair pairing) {
 	for range 100 {
 		s, _ := pair(t)
 		fill(t, s)
-		read := parked(func() error { _, err := s.Read(newPad(16)); return err })
-		write := parked(func() error { return s.AwaitWritable(time.Now().Add(patience)) })
+		reading := parked(func() error { _, err := read(s, newPad(16)); return err })
+		write := parked(func() error { return stuff(s, time.Now().Add(patience)) })
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		within(t, "Read", read, net.ErrClosed)
+		within(t, "Read", reading, net.ErrClosed)
 		within(t, "AwaitWritable", write, net.ErrClosed)
 		if _, err := s.TryWrite([]byte("x")); err != net.ErrClosed {
 			t.Fatalf("TryWrite on a closed socket: %v", err)
@@ -300,11 +330,11 @@ func testEndsOfAStream(t *testing.T, pair pairing) {
 		t.Fatal(err)
 	}
 	p := newPad(64)
-	if n, err := s.Read(p); err != nil || string(p.filled(n)) != "still here" {
+	if n, err := read(s, p); err != nil || string(p.filled(n)) != "still here" {
 		t.Errorf("after CloseWrite: %d, %v", n, err)
 	}
 	_ = peer.Close()
-	if n, err := s.Read(p); n != 0 || err != io.EOF {
+	if n, err := read(s, p); n != 0 || err != io.EOF {
 		t.Errorf("at the end: %d, %v", n, err)
 	}
 	if _, err := s.Read(newPad(0)); !errors.Is(err, io.ErrShortBuffer) {
@@ -314,7 +344,7 @@ func testEndsOfAStream(t *testing.T, pair pairing) {
 	s, peer = pair(t)
 	_ = peer.SetLinger(0)
 	_ = peer.Close() // a reset
-	if _, err := s.Read(p); !errors.Is(err, syscall.ECONNRESET) {
+	if _, err := read(s, p); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("after a reset: %v", err)
 	}
 	if p.lent != 0 {
@@ -334,7 +364,7 @@ func TestAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 		for got := 0; got < len(b); {
-			n, err := s.Read(p)
+			n, err := read(s, p)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -33,7 +33,7 @@ type reader struct {
 
 func (r *reader) Read(p []byte) (int, error) {
 	if len(r.early) == 0 {
-		n, err := r.conn.Read(r.pad)
+		n, err := read(r.conn, r.pad)
 		if err != nil {
 			return 0, err
 		}
