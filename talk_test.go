@@ -106,7 +106,7 @@ func join(t *testing.T, port, name, room, more string) person {
 }
 
 func TestTalk(t *testing.T) {
-	port := begin(t)
+	port := begin(t, "--history-messages", "10000") // more than is sent: a reader that lags must get it all
 	url := "ws://127.0.0.1:" + port + "/ws/"
 	t.Run("echo", func(t *testing.T) {
 		c := dial(t, url+"alice")
