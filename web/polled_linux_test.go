@@ -13,11 +13,14 @@ type echoer struct {
 	c    hub.Conn
 	p    *pad
 	done chan error
+
+	empty int // times that it was woken for nothing
 }
 
 func (e *echoer) Readable() {
 	n, err := e.c.Read(e.p)
 	if n == 0 && err == nil {
+		e.empty++
 		e.c.Await(e)
 		return
 	}
@@ -52,6 +55,41 @@ func testAwaitWakes(t *testing.T, pair pairing) {
 	}
 	_ = peer.Close()
 	within(t, "the end of the stream", e.done, io.EOF)
+	if e.empty > 20_000 {
+		t.Errorf("woken %d times for nothing in 20,000 rounds", e.empty)
+	}
+}
+
+// TestMoreThanABuffer: what came as one event is read to its end, however small the buffer.
+func TestMoreThanABuffer(t *testing.T) { each(t, testMoreThanABuffer) }
+
+func testMoreThanABuffer(t *testing.T, pair pairing) {
+	c, peer := pair(t)
+	e := &echoer{c: c, p: newPad(64), done: make(chan error, 1)}
+	sent := make([]byte, 1000)
+	if _, err := peer.Write(sent); err != nil {
+		t.Fatal(err)
+	}
+	c.Await(e)
+	if _, err := io.ReadFull(peer, sent); err != nil {
+		t.Fatal(err)
+	}
+	_ = peer.Close()
+	within(t, "the end of the stream", e.done, io.EOF)
+}
+
+// TestClosedSocketsAreForgotten: the poller must not keep what has ended.
+func TestClosedSocketsAreForgotten(t *testing.T) {
+	c, _ := pairOf(t, kinds["polled"])
+	s := c.(*polled)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.poller.mu.Lock()
+	defer s.poller.mu.Unlock()
+	if s.poller.sockets[s.fd] != nil {
+		t.Error("a closed socket is still there")
+	}
 }
 
 // TestAwaitIsWokenByAll: what comes, an end, a deadline from elsewhere, a close, each before and after the wait has begun.
