@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -98,9 +97,6 @@ func (p *Peer) Client() string { return p.client }
 
 // Dialect is what the connection speaks.
 func (p *Peer) Dialect() wire.Dialect { return p.dialect }
-
-// Hub is where the peer lives.
-func (p *Peer) Hub() *Hub { return p.hub }
 
 // Heard notes that the peer has sent something. Only the reader calls it.
 func (p *Peer) Heard() { p.heard.Store(p.hub.now()) }
@@ -262,7 +258,7 @@ func (p *Peer) Interrupt() {
 }
 
 // Farewell ends the writing half: code 0 without a word, CloseNoStatus with an empty close frame. The close frame goes out behind
-// what is buffered, then FIN. It does not wait; Gone says when it is done. Only the reader calls it, once.
+// what is buffered, then FIN. It does not wait. Only the reader calls it, once.
 func (p *Peer) Farewell(code wire.CloseCode, reason string) {
 	p.mu.Lock()
 	if p.closing != 0 {
@@ -288,13 +284,6 @@ func (p *Peer) Farewell(code wire.CloseCode, reason string) {
 	}
 }
 
-// Gone reports whether nothing will be written any more, and what the reader has to count the end as.
-func (p *Peer) Gone() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.gone
-}
-
 // Drop ends all writing at once; the reader calls it before it closes the socket.
 func (p *Peer) Drop() {
 	p.mu.Lock()
@@ -302,59 +291,4 @@ func (p *Peer) Drop() {
 	p.gone = true
 	p.out = nil
 	p.forgetLocked()
-}
-
-// Await blocks the reader until ok holds or the peer is closing, and says whether it may go on. ok is called under
-// the peer's lock with its load; it must only look.
-func (p *Peer) Await(ok func(Load) bool) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.closing == 0 && !p.gone && !ok(Load{p.unanswered, p.unansweredBytes, len(p.out), p.moving}) {
-		if p.waiter == nil {
-			p.waiter = make(chan struct{}, 1)
-		}
-		p.paused = true
-		p.mu.Unlock()
-		<-p.waiter
-		p.mu.Lock()
-		p.paused = false
-		p.Heard() // it could not be heard while nobody listened
-	}
-	return p.closing == 0 && !p.gone
-}
-
-// Load is what a peer has outstanding.
-type Load struct {
-	Unanswered      int // publishes and members
-	UnansweredBytes int
-	Out             int      // bytes of answers not yet written
-	Moving          []string // rooms whose join or leave has no answer yet
-}
-
-// Light reports whether a reader may go on reading.
-func (l Load) Light() bool {
-	return l.Unanswered < 64 && len(l.Moving) < 64 && l.UnansweredBytes < 256<<10 && l.Out < answerBytes
-}
-
-// Settled reports whether no join or leave of the room is on its way: commands of one connection to one room take
-// effect in their order.
-func (l Load) Settled(room string) bool { return !slices.Contains(l.Moving, room) }
-
-func (p *Peer) notifyLocked() {
-	if p.waiter != nil {
-		select {
-		case p.waiter <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// account counts commands that wait for an answer.
-func (p *Peer) account(n, bytes int) {
-	p.mu.Lock()
-	p.unanswered += n
-	p.unansweredBytes += bytes
-	p.notifyLocked()
-	p.mu.Unlock()
-	p.hub.unanswered.Add(int64(n))
 }
