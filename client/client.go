@@ -42,6 +42,7 @@ type Clients struct {
 	o   Options
 
 	draining atomic.Bool    // no reader reads any more
+	cutting  atomic.Bool    // nobody lingers any more
 	wg       sync.WaitGroup // opened and not ended
 
 	mu     sync.Mutex // guards what follows

@@ -42,6 +42,7 @@ func (s *Clients) Drain(ctx context.Context, limit time.Duration) {
 		return
 	case <-ctx.Done():
 	}
+	s.cutting.Store(true)
 	for _, c := range s.snapshot() {
 		c.cut()
 	}

@@ -75,6 +75,7 @@ func (c *Client) handle(data []byte) *end {
 	if e == nil {
 		c.in.keep(data, total)
 	}
+	ps.src.Reset(nil) // it would keep the buffer
 	passes.Put(ps)
 	return e
 }

@@ -48,7 +48,7 @@ func (c *Client) Readable() {
 	case n == 0 && err == nil: // woken too early
 	case c.lingering > 0:
 		c.in.letGo()
-		if c.lingering -= n; err != nil || c.lingering <= 0 {
+		if c.lingering -= n; c.lingering <= 0 || err != nil && !c.mayLinger(err) {
 			c.conclude()
 			return
 		}
@@ -74,14 +74,23 @@ func (c *Client) finish(e end) {
 		c.conclude()
 		return
 	}
-	until := grace
-	if e.code == wire.CloseRestarting {
-		until = time.Minute // a slow lane may still have messages to write; the drain cuts it in time
-	}
 	c.in = reader{}
 	c.lingering = graceBytes
-	_ = c.conn.SetReadDeadline(time.Now().Add(until))
+	_ = c.conn.SetReadDeadline(time.Now().Add(grace))
+	if c.clients.cutting.Load() { // looked at behind the deadline: a cut sets its own behind the flag, and this one may have replaced it
+		c.conclude()
+		return
+	}
 	c.conn.Await(c)
+}
+
+// mayLinger gives a connection another grace whose slow lane still has messages to write before 1012; the drain cuts it in time.
+func (c *Client) mayLinger(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || c.code != wire.CloseRestarting || c.peer.Gone() {
+		return false
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(grace))
+	return !c.clients.cutting.Load()
 }
 
 // conclude closes the socket and takes the connection out of the books.

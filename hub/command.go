@@ -140,6 +140,9 @@ type asked join
 
 func (a *asked) do(h *Hub) {
 	j := (*join)(a)
+	if j.answered { // it took too long: expire has refused it
+		return
+	}
 	r := h.rooms[j.Room]
 	if j.peer.ended || r == nil || !r.live {
 		h.giveUp(r, j)

@@ -70,7 +70,7 @@ type Hub struct {
 	rooms     map[string]*room
 	logs      *retain.Set[entry]
 	gathering []gather // rooms whose presence has changed, oldest first
-	idle      []*room  // rooms that lost their last member, oldest first
+	idle      []idle   // rooms that lost their last member, oldest first
 	waiting   []*join  // joins of rooms that are not live yet, oldest first
 	ticks     int
 }
@@ -79,6 +79,12 @@ type Hub struct {
 type gather struct {
 	room *room
 	due  time.Time
+}
+
+// idle is a room that lost its last member at a moment. Who has come since then, and gone again, made another of it.
+type idle struct {
+	room  *room
+	since time.Time
 }
 
 // command is what the inbox takes. do runs on the hub's goroutine: it must not wait for anything.
@@ -164,7 +170,7 @@ func (h *Hub) tick(now time.Time) {
 		h.waiting[0].expire(h)
 		h.waiting = h.waiting[1:]
 	}
-	for len(h.idle) > 0 && !h.idle[0].idleSince.Add(idleWatch).After(now) {
+	for len(h.idle) > 0 && !h.idle[0].since.Add(idleWatch).After(now) {
 		h.unwatch(h.idle[0])
 		h.idle = h.idle[1:]
 	}
@@ -200,11 +206,11 @@ func (h *Hub) page(room string, after wire.Position) (broker.Page, error) {
 	return v.(broker.Page), nil
 }
 
-// Flush writes what the rooms have for their members, without windows from now on, and returns when that is done for
-// all members in the fast lane. It is for stopping.
+// Flush has the rooms' last messages written without windows from now on, and returns when every shard has begun with
+// them; CloseGently waits for the rest. It is for stopping.
 func (h *Hub) Flush(ctx context.Context) {
 	h.hasty.Store(true)
-	for range 2 { // the second time round, what the first found due has been written
+	for range 2 { // the second time round, the shards have seen what came before the first
 		b := &barrier{done: make(chan error, len(h.shards))}
 		if !h.send(b) {
 			return

@@ -195,7 +195,9 @@ func (p *Peer) writeRunLocked(m *member, r *run) laneState {
 func (p *Peer) tookLocked(m *member, r *run, n int) {
 	var rest []byte
 	m.cursor, rest = r.after(n)
-	m.quiet = 0
+	if n > 0 {
+		m.quiet = 0
+	}
 	if len(rest) > 0 {
 		p.appendOutLocked(rest)
 	}

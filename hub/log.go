@@ -156,16 +156,20 @@ func (l *roomLog) next(cursor int64, dst []entry, bytes int64) step {
 	}
 	until = min(until, end)
 	es := l.Read(dst[:0], cursor, bytes)
-	n := 0
+	n, first := 0, int64(0)
+	if len(es) > 0 {
+		first = es[0].seq
+	}
 	for n < len(es) && es[n].seq == cursor+int64(n) {
 		n++
 	}
+	clear(es[n:]) // a run that lies in a pool keeps no message alive
 	if n > 0 {
 		s.kind, s.entries, s.next = stepRun, es[:n], cursor+int64(n)
 		return s
 	}
 	if len(es) > 0 {
-		until = min(until, es[0].seq)
+		until = min(until, first)
 	}
 	s.kind, s.from, s.to, s.next = stepHole, uint64(cursor-mark.base), uint64(until-1-mark.base), until
 	return s

@@ -284,6 +284,13 @@ func (p *Peer) Farewell(code wire.CloseCode, reason string) {
 	}
 }
 
+// Gone reports whether nothing will be written any more: the farewell is out, or writing has failed.
+func (p *Peer) Gone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gone
+}
+
 // Drop ends all writing at once; the reader calls it before it closes the socket.
 func (p *Peer) Drop() {
 	p.mu.Lock()
@@ -291,4 +298,5 @@ func (p *Peer) Drop() {
 	p.gone = true
 	p.out = nil
 	p.forgetLocked()
+	p.notifyLocked()
 }

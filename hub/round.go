@@ -26,6 +26,7 @@ type view struct {
 	members []*member
 	at      time.Time // when the next round is due
 	last    time.Time // when the last round began
+	end     int64     // where the room's log ended then
 	queued  bool      // in shard.due
 	next    int       // of the round under way: members[:next] have been served; 0 between rounds
 	// underway: a round was interrupted; again: there is news since it began; behind: it left somebody behind
@@ -40,6 +41,7 @@ type side struct {
 	frame  []byte
 	count  []byte // presence: the count alone, for who missed an event; nil for a signal
 	except string // the connection that sent the signal
+	at     int64  // a signal: where the log ended; it does not overtake what lies before
 }
 
 // addSide keeps a side for the next round.
@@ -56,10 +58,11 @@ func (v *view) addSide(s *shard, d side) {
 	s.schedule(v, time.Now())
 }
 
-// appendSides appends what m gets of the round's sides.
-func (v *view) appendSides(dst []byte, m *member) []byte {
+// appendSides appends what m gets of the round's sides: those before its next message, or those behind.
+func (v *view) appendSides(dst []byte, m *member, behind bool) []byte {
 	for _, d := range v.sending {
 		switch {
+		case behind != (d.at > m.cursor):
 		case d.count == nil:
 			if d.except != m.peer.id {
 				dst = append(dst, d.frame...)
@@ -77,6 +80,9 @@ func (v *view) appendSides(dst []byte, m *member) []byte {
 
 // missSides notes that a member in the slow lane did not get the round's sides.
 func (v *view) missSides(m *member) {
+	if m.peer.dialect != wire.JSON {
+		return
+	}
 	for _, d := range v.sending {
 		if d.count == nil && d.except != m.peer.id {
 			v.shard.hub.stats.sidesDropped.Add(1)
@@ -90,7 +96,7 @@ func (v *view) missSides(m *member) {
 // round writes to every member what its room has for it; more says that it was interrupted, or that somebody is still behind.
 func (s *shard) round(v *view, now time.Time) (more bool) {
 	if !v.underway {
-		v.last = now
+		v.last, v.end = now, v.room.log.end.Load()
 		v.underway, v.again, v.behind = true, false, false
 		v.sending, v.sides, v.waiting = v.sides, nil, 0
 	}
@@ -127,7 +133,7 @@ func (s *shard) serve(v *view, m *member) {
 		return
 	}
 	s.serveLocked(v, m)
-	if m.cursor < v.room.log.end.Load() {
+	if m.cursor < v.end { // what has come since the round began has its own mark
 		v.behind = v.behind || !p.slow.Load()
 	}
 }
@@ -148,13 +154,16 @@ func (s *shard) serveLocked(v *view, m *member) {
 	}
 	head := 0
 	if len(p.out) > 0 || (len(v.sending) > 0 && p.dialect == wire.JSON) {
-		s.joined = append(s.joined[:0], p.out...)
+		s.joint = append(s.joint[:0], p.out...)
 		if p.dialect == wire.JSON {
-			s.joined = v.appendSides(s.joined, m)
+			s.joint = v.appendSides(s.joint, m, false)
 		}
-		head = len(s.joined)
-		s.joined = append(s.joined, b...)
-		b = s.joined
+		head = len(s.joint)
+		s.joint = append(s.joint, b...)
+		if p.dialect == wire.JSON {
+			s.joint = v.appendSides(s.joint, m, true)
+		}
+		b = s.joint
 	}
 	n := 0
 	if len(b) > 0 {
@@ -172,17 +181,29 @@ func (s *shard) serveLocked(v *view, m *member) {
 		return
 	}
 	p.clearOutLocked()
-	if r == nil {
+	behind := head
+	if r != nil {
+		behind += len(r.bytes)
+		s.tookRun(m, r, n-head)
+	}
+	if n == len(b) {
 		return
 	}
-	p.tookLocked(m, r, n-head)
-	s.given += r.delivered(n - head)
-	if n < len(b) {
+	if n >= behind { // the rest are sides behind the run
+		p.appendOutLocked(b[n:])
+	}
+	p.goSlowLocked()
+}
+
+// tookRun accounts for what the socket took of a run.
+func (s *shard) tookRun(m *member, r *run, n int) {
+	m.peer.tookLocked(m, r, n)
+	s.given += r.delivered(n)
+	if n < len(r.bytes) {
 		s.hub.stats.observe(r.entries[:m.cursor-r.start], 1)
-		p.goSlowLocked()
-		return
+	} else {
+		r.wrote++
 	}
-	r.wrote++
 }
 
 // runFor is the run from cursor, shared with the round's other members that stand there.

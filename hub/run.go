@@ -19,7 +19,7 @@ type run struct {
 	start   int64
 	dialect wire.Dialect
 	bytes   []byte
-	ends    []int  // bytes[:ends[i]] ends behind entry i; what follows the last one is signals and presence
+	ends    []int  // bytes[:ends[i]] ends behind entry i
 	partial bool   // some entry must not go to everybody: see Except
 	own     string // the connection that has this run for itself, "" if it is shared
 	wrote   int    // members that got it

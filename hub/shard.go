@@ -30,15 +30,16 @@ type shard struct {
 	flushs []*Peer    // whose out is to be written
 
 	// owned by the shard's goroutine
-	peers   []*Peer // attached, for the sweep
-	sweepAt int
-	due     dueViews // rooms that wait for their window
-	writes  int      // in this pass
-	given   int      // messages written in this round
-	runs    []*run   // of the round under way
-	used    int      // of runs
-	joined  []byte   // scratch: a peer's out and a run in one write
-	spare   struct {
+	peers     []*Peer // attached, for the sweep
+	sweepAt   int     // peers[:sweepAt] have been pinged in this interval
+	sweepPart int
+	due       dueViews // rooms that wait for their window
+	writes    int      // in this pass
+	given     int      // messages written in this round
+	runs      []*run   // of the round under way
+	used      int      // of runs
+	joint     []byte   // scratch: a peer's out and a run in one write
+	spare     struct {
 		orders []order
 		dirty  []*view
 		flushs []*Peer
@@ -78,7 +79,7 @@ func newShard(h *Hub) *shard {
 	return &shard{hub: h, wake: make(chan struct{}, 1)}
 }
 
-// order appends to the shard's queue. It never blocks.
+// order appends to the shard's queue. It never blocks. The hub's goroutine calls it; Attach does once, for a peer that is new.
 func (s *shard) order(o order) {
 	s.mu.Lock()
 	s.orders = append(s.orders, o)
@@ -239,13 +240,22 @@ func (s *shard) do(o *order) {
 		s.forget(o.peer)
 	}
 	if o.done != nil {
-		o.done <- o.err
+		select {
+		case o.done <- o.err:
+		default: // it has had its answer; a shard waits for nobody
+		}
 	}
 }
 
 // forget takes a peer out of the sweep.
 func (s *shard) forget(p *Peer) {
 	if i := p.sweepIndex; i < len(s.peers) && s.peers[i] == p {
+		if i < s.sweepAt { // it has been pinged in this interval: keep who takes its place among those
+			s.sweepAt--
+			s.peers[i] = s.peers[s.sweepAt]
+			s.peers[i].sweepIndex = i
+			i = s.sweepAt
+		}
 		last := len(s.peers) - 1
 		s.peers[i] = s.peers[last]
 		s.peers[i].sweepIndex = i

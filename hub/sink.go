@@ -37,6 +37,13 @@ func (w *watching) do(h *Hub) {
 		if len(w.tail) > 0 {
 			(&deliver{w.room, w.at.Epoch, w.tail}).do(h)
 		}
+		l := r.log
+		if l.current().name != w.at.Epoch {
+			l.begin(w.at)
+		} else if end := l.current().base + int64(w.at.Offset) + 1; end > l.end.Load() {
+			l.end.Store(end)
+		}
+		h.mark(r)
 		return
 	}
 	r.log.begin(w.at)
@@ -100,13 +107,13 @@ type signal struct {
 
 func (s *signal) do(h *Hub) {
 	r := h.rooms[s.room]
-	if r == nil {
+	if r == nil || !r.live {
 		return
 	}
 	f := frame(wire.AppendSignal(nil, r.name, &s.m))
 	for _, v := range r.views {
 		if v != nil {
-			v.shard.order(order{kind: orderSide, view: v, side: side{frame: f, except: s.m.Except}})
+			v.shard.order(order{kind: orderSide, view: v, side: side{frame: f, except: s.m.Except, at: r.log.end.Load()}})
 		}
 	}
 }
@@ -146,13 +153,14 @@ func (h *Hub) announce(r *room) {
 func (h *Hub) maybeIdle(r *room) {
 	if r.size.Load() == 0 && len(r.waiting) == 0 && r.idleSince.IsZero() {
 		r.idleSince = time.Now()
-		h.idle = append(h.idle, r)
+		h.idle = append(h.idle, idle{r, r.idleSince})
 	}
 }
 
 // unwatch forgets a room if nobody has come back.
-func (h *Hub) unwatch(r *room) {
-	if r.idleSince.IsZero() || h.rooms[r.name] != r {
+func (h *Hub) unwatch(i idle) {
+	r := i.room
+	if r.idleSince != i.since || h.rooms[r.name] != r {
 		return
 	}
 	delete(h.rooms, r.name)

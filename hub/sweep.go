@@ -11,11 +11,14 @@ var pingFrame = wire.AppendFrame(nil, wire.OpPing, nil)
 // sweep pings the next part of the shard's peers, and gives up on those that have been silent for two intervals.
 func (s *shard) sweep() {
 	n := len(s.peers)
-	from, to := s.sweepAt*n/sweepParts, (s.sweepAt+1)*n/sweepParts
-	s.sweepAt = (s.sweepAt + 1) % sweepParts
+	s.sweepPart++
+	to := s.sweepPart * n / sweepParts
 	now := s.hub.now()
-	for _, p := range s.peers[from:to] {
-		p.ping(now)
+	for ; s.sweepAt < to; s.sweepAt++ { // from where the last one ended, so that who comes meanwhile pushes nobody out of the sweep
+		s.peers[s.sweepAt].ping(now)
+	}
+	if s.sweepPart == sweepParts {
+		s.sweepPart, s.sweepAt = 0, 0
 	}
 }
 
