@@ -78,10 +78,10 @@ func (c *Client) do(ps *pass, cmd *wire.Command) *wire.Error {
 	return nil
 }
 
-// settle waits until the command may take effect. A join and a history look at where the log ends, so they
+// settle waits until the command may take effect. A join, a leave and a history look at where the log ends, so they
 // wait for the answers to all that this connection has published.
 func (c *Client) settle(ps *pass, cmd *wire.Command) bool {
-	looks := cmd.Type == wire.CmdJoin || cmd.Type == wire.CmdHistory
+	looks := cmd.Type == wire.CmdJoin || cmd.Type == wire.CmdLeave || cmd.Type == wire.CmdHistory
 	ready := func(l hub.Load) bool {
 		return l.Light() && l.Settled(cmd.Room) && (!looks || l.Unanswered == 0)
 	}

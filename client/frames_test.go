@@ -95,6 +95,9 @@ func TestBadFrames(t *testing.T) {
 		{"continuation of nothing", testkit.Part(wire.OpContinuation, true, nil), wire.CloseProtocol},
 		{"new message within a message", append(testkit.Part(wire.OpText, false, nil), testkit.Text("x")...), wire.CloseProtocol},
 		{"a length of 1 TB", []byte{0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4}, wire.CloseTooBig},
+		{"a length of 1 TB, without a mask", []byte{0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0}, wire.CloseTooBig},
+		{"a length in more bytes than it needs", []byte{0x81, 0xfe, 0, 5, 1, 2, 3, 4, 0, 0, 0, 0, 0}, wire.CloseProtocol},
+		{"a close frame with code 5000", testkit.Bye(5000), wire.CloseProtocol},
 		{"a length with its top bit set", []byte{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4}, wire.CloseProtocol},
 		{"one byte too many", []byte{0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 1, 1, 2, 3, 4}, wire.CloseTooBig},
 		{

@@ -115,6 +115,9 @@ func closed(payload []byte) *end {
 		return &end{wire.CloseProtocol, "a close frame has no payload, or a code of two bytes"}
 	}
 	code, reason := ws.ParseCloseFrameData(payload)
+	if code >= 5000 { // RFC 6455, section 7.4.2: there are none
+		return &end{wire.CloseProtocol, "no close code is above 4999"}
+	}
 	if err := ws.CheckCloseFrameData(code, reason); err != nil {
 		if !utf8.ValidString(reason) {
 			return &end{wire.CloseBadText, "the reason is not UTF-8"}
@@ -134,6 +137,9 @@ func (c *Client) fragment(ps *pass, h ws.Header, payload []byte) *end {
 		return c.message(ps, h.OpCode, payload)
 	}
 	if !in.split {
+		if h.OpCode == ws.OpBinary && c.peer.Dialect() == wire.JSON {
+			return wrongKind
+		}
 		in.split, in.op, in.checked = true, h.OpCode, 0
 	}
 	in.message = append(in.message, payload...)
@@ -147,6 +153,8 @@ func (c *Client) fragment(ps *pass, h ws.Header, payload []byte) *end {
 	in.message, in.split = nil, false
 	return c.message(ps, in.op, whole)
 }
+
+var wrongKind = &end{wire.CloseUnsupported, "this dialect speaks text: send binary data as base64"}
 
 var badText = &end{wire.CloseBadText, "text is not UTF-8"}
 
@@ -180,7 +188,7 @@ func (c *Client) message(ps *pass, op ws.OpCode, payload []byte) *end {
 		return c.pipe(ps, op, payload)
 	default:
 		if op == ws.OpBinary {
-			return &end{wire.CloseUnsupported, "this dialect speaks text: send binary data as base64"}
+			return wrongKind
 		}
 		return c.command(ps, payload)
 	}

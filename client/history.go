@@ -17,9 +17,6 @@ func (c *Client) history(ps *pass, cmd *wire.Command) *wire.Error {
 	if cmd.Epoch != "" && cmd.Epoch != page.Epoch {
 		return &wire.Error{Code: wire.BadRequest, Message: "the room's log has another epoch now: ask without epoch, before and after"}
 	}
-	if page.First > page.Last {
-		page.First, page.Last = 1, 0
-	}
 	out, mark := wire.Begin(ps.out)
 	out = wire.AppendHistory(out, cmd.Ref, cmd.Room, page.Epoch, page.First, page.Last, page.Messages)
 	ps.out = wire.End(out, mark, wire.OpText)

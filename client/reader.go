@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"encoding/binary"
 	"sync"
 
 	"github.com/gobwas/ws"
@@ -97,6 +98,9 @@ func (r *reader) header(b []byte, src *bytes.Reader, scratch []byte, limit int64
 	if len(b) >= 2 && b[1]&0x80 == 0 { // before its length is there: it may never come
 		return h, 0, &fault{wire.CloseProtocol, ws.ErrProtocolMaskRequired.Error()}
 	}
+	if f := r.tooLong(b, limit); f != nil {
+		return h, 0, f
+	}
 	if !complete(b) {
 		return h, 0, nil
 	}
@@ -116,6 +120,26 @@ func (r *reader) header(b []byte, src *bytes.Reader, scratch []byte, limit int64
 		return h, 0, &fault{wire.CloseTooBig, "the message is too big"}
 	}
 	return h, len(b) - src.Len(), nil
+}
+
+// tooLong looks at a frame's length as soon as it is there: the mask behind it may never come.
+func (r *reader) tooLong(b []byte, limit int64) *fault {
+	var length, least uint64
+	switch {
+	case len(b) >= 4 && b[1]&0x7f == 126:
+		length, least = uint64(binary.BigEndian.Uint16(b[2:])), 126
+	case len(b) >= 10 && b[1]&0x7f == 127:
+		length, least = binary.BigEndian.Uint64(b[2:]), 1<<16
+	default:
+		return nil
+	}
+	switch {
+	case length < least || length >= 1<<63: // RFC 6455, section 5.2
+		return &fault{wire.CloseProtocol, "the frame's length is not valid"}
+	case b[0]&0x08 == 0 && b[0]&0x77 <= 2 && int64(length) > limit-int64(len(r.message)):
+		return &fault{wire.CloseTooBig, "the message is too big"}
+	}
+	return nil
 }
 
 // complete reports whether b begins with a whole header of a masked frame.

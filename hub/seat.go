@@ -27,14 +27,19 @@ func (s *shard) add(o *order) {
 		p.scheduleLocked()
 		return
 	}
-	sending := v.sending
-	v.sending = nil // a round under way will come to this member
-	s.serveLocked(v, m)
-	s.endRuns()
-	v.sending = sending
+	s.serveAloneLocked(v, m)
 	if m.cursor < m.room.log.end.Load() && !p.slow.Load() && !m.left {
 		p.goSlowLocked()
 	}
+}
+
+// serveAloneLocked writes to one member outside of a round.
+func (s *shard) serveAloneLocked(v *view, m *member) {
+	sending := v.sending
+	v.sending = nil // a round under way comes to this member by itself
+	s.serveLocked(v, m)
+	s.endRuns()
+	v.sending = sending
 }
 
 // remove takes a member's cursor away.
@@ -55,6 +60,9 @@ func (s *shard) remove(m *member) {
 	p := m.peer
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.slow.Load() && !m.left && !p.gone && m.cursor < m.room.log.end.Load() {
+		s.serveAloneLocked(v, m) // what came before the leave
+	}
 	m.left = true
 	if at := slices.Index(p.members, m); at >= 0 {
 		p.members = slices.Delete(p.members, at, at+1)
