@@ -141,19 +141,30 @@ func TestDrainCutsWhoComesLate(t *testing.T) {
 	})
 }
 
-// A signal does not overtake a message that was published before it on the same connection.
+// A signal does not overtake what was published before it.
 func TestSignalsKeepTheirPlace(t *testing.T) {
 	in(t, settings{}, func(w *world) {
 		a, b := w.json("alice"), w.json("bob")
 		b.ask(`{"type":"join","room":"r"}`, "joined")
-		for i := range 20 {
-			both := append(testkit.Text(`{"type":"publish","room":"r","data":1}`), testkit.Text(`{"type":"signal","room":"r","data":2}`)...)
-			a.conn.Feed(both)
-			if got := b.story(); got != fmt.Sprint(i+1, " signal") {
-				t.Fatal(got)
+		p, s := testkit.Text(`{"type":"publish","room":"r","data":1}`), testkit.Text(`{"type":"signal","room":"r","data":2}`)
+		n := 0
+		for range 20 {
+			for _, order := range []string{"ps", "sp", "sps"} {
+				var all []byte
+				var want []string
+				for _, c := range order {
+					if c == 'p' {
+						n++
+						all, want = append(all, p...), append(want, fmt.Sprint(n))
+					} else {
+						all, want = append(all, s...), append(want, "signal")
+					}
+				}
+				a.conn.Feed(all)
+				if got := b.story(); got != strings.Join(want, " ") {
+					t.Fatalf("%s: %s", order, got)
+				}
 			}
-			a.say(`{"type":"signal","room":"r","data":3}`)
-			b.events()
 		}
 	})
 }

@@ -161,7 +161,7 @@ func (p *Peer) advanceRoom(m *member) (laneState, hole) {
 	r := slowRuns.Get().(*run)
 	defer slowRuns.Put(r)
 	defer r.reset()
-	s := r.build(m.room, p.dialect, m.cursor, p.id)
+	s := r.build(m.room, p.dialect, m.cursor, noLimit, p.id)
 	switch s.kind {
 	case stepHole:
 		return laneHole, hole{m, s}

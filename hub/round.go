@@ -58,11 +58,10 @@ func (v *view) addSide(s *shard, d side) {
 	s.schedule(v, time.Now())
 }
 
-// appendSides appends what m gets of the round's sides: those before its next message, or those behind.
-func (v *view) appendSides(dst []byte, m *member, behind bool) []byte {
-	for _, d := range v.sending {
+// appendSides appends what m gets of some sides.
+func (m *member) appendSides(dst []byte, sides []side) []byte {
+	for _, d := range sides {
 		switch {
-		case behind != (d.at > m.cursor):
 		case d.count == nil:
 			if d.except != m.peer.id {
 				dst = append(dst, d.frame...)
@@ -78,12 +77,22 @@ func (v *view) appendSides(dst []byte, m *member, behind bool) []byte {
 	return dst
 }
 
+// nextSides splits sides into those that come before the message at cursor, and says where the log is to be read to before the rest.
+func nextSides(sides []side, cursor int64) (now, later []side, limit int64) {
+	for i, d := range sides {
+		if d.at > cursor {
+			return sides[:i], sides[i:], d.at
+		}
+	}
+	return sides, nil, noLimit
+}
+
 // missSides notes that a member in the slow lane did not get the round's sides.
-func (v *view) missSides(m *member) {
+func (v *view) missSides(m *member, sides []side) {
 	if m.peer.dialect != wire.JSON {
 		return
 	}
-	for _, d := range v.sending {
+	for _, d := range sides {
 		if d.count == nil && d.except != m.peer.id {
 			v.shard.hub.stats.sidesDropped.Add(1)
 		} else if d.count != nil && m.presence {
@@ -120,49 +129,63 @@ func (s *shard) round(v *view, now time.Time) (more bool) {
 func (s *shard) serve(v *view, m *member) {
 	p := m.peer
 	if p.slow.Load() {
-		v.missSides(m)
+		v.missSides(m, v.sending)
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.slow.Load() {
-		v.missSides(m)
+		v.missSides(m, v.sending)
 		return
 	}
 	if m.left || p.gone {
 		return
 	}
-	s.serveLocked(v, m)
+	s.serveLocked(v, m, v.sending)
 	if m.cursor < v.end { // what has come since the round began has its own mark
 		v.behind = v.behind || !p.slow.Load()
 	}
 }
 
-// serveLocked writes out, the sides and one run, all in one write.
-func (s *shard) serveLocked(v *view, m *member) {
+// serveLocked writes out, the sides and one run, in one write, or in as many as it takes to give each side its place among the messages.
+func (s *shard) serveLocked(v *view, m *member, sides []side) {
+	if m.peer.dialect != wire.JSON {
+		sides = nil
+	}
+	for {
+		now, later, limit := nextSides(sides, m.cursor)
+		before := m.cursor
+		s.pieceLocked(v, m, now, limit)
+		if len(later) == 0 {
+			return
+		}
+		if m.peer.slow.Load() || m.left || m.cursor == before {
+			v.missSides(m, later)
+			return
+		}
+		sides = later
+	}
+}
+
+// pieceLocked writes out, some sides, and one run up to a limit, in one write.
+func (s *shard) pieceLocked(v *view, m *member, sides []side, limit int64) {
 	p := m.peer
 	var r *run
 	var b []byte
 	if m.cursor < v.room.log.end.Load() {
-		r = s.runFor(v.room, p, m.cursor)
+		r = s.runFor(v.room, p, m.cursor, limit)
 		if r.kind == stepHole || r.kind == stepEpoch {
-			v.missSides(m)
+			v.missSides(m, sides)
 			p.goSlowLocked()
 			return
 		}
 		b = r.bytes
 	}
 	head := 0
-	if len(p.out) > 0 || (len(v.sending) > 0 && p.dialect == wire.JSON) {
-		s.joint = append(s.joint[:0], p.out...)
-		if p.dialect == wire.JSON {
-			s.joint = v.appendSides(s.joint, m, false)
-		}
+	if len(p.out) > 0 || len(sides) > 0 {
+		s.joint = m.appendSides(append(s.joint[:0], p.out...), sides)
 		head = len(s.joint)
 		s.joint = append(s.joint, b...)
-		if p.dialect == wire.JSON {
-			s.joint = v.appendSides(s.joint, m, true)
-		}
 		b = s.joint
 	}
 	n := 0
@@ -181,18 +204,12 @@ func (s *shard) serveLocked(v *view, m *member) {
 		return
 	}
 	p.clearOutLocked()
-	behind := head
 	if r != nil {
-		behind += len(r.bytes)
 		s.tookRun(m, r, n-head)
 	}
-	if n == len(b) {
-		return
+	if n < len(b) {
+		p.goSlowLocked()
 	}
-	if n >= behind { // the rest are sides behind the run
-		p.appendOutLocked(b[n:])
-	}
-	p.goSlowLocked()
 }
 
 // tookRun accounts for what the socket took of a run.
@@ -207,9 +224,9 @@ func (s *shard) tookRun(m *member, r *run, n int) {
 }
 
 // runFor is the run from cursor, shared with the round's other members that stand there.
-func (s *shard) runFor(rm *room, p *Peer, cursor int64) *run {
+func (s *shard) runFor(rm *room, p *Peer, cursor, limit int64) *run {
 	for _, r := range s.runs[:s.used] {
-		if r.room == rm && r.start == cursor && r.dialect == p.dialect && r.own == "" && !r.excludes(p.id) {
+		if r.room == rm && r.start == cursor && r.limit == limit && r.dialect == p.dialect && r.own == "" && !r.excludes(p.id) {
 			return r
 		}
 	}
@@ -221,8 +238,8 @@ func (s *shard) runFor(rm *room, p *Peer, cursor int64) *run {
 	}
 	r := s.runs[s.used]
 	s.used++
-	if r.build(rm, p.dialect, cursor, ""); r.excludes(p.id) {
-		r.build(rm, p.dialect, cursor, p.id)
+	if r.build(rm, p.dialect, cursor, limit, ""); r.excludes(p.id) {
+		r.build(rm, p.dialect, cursor, limit, p.id)
 		r.own = p.id
 	}
 	return r

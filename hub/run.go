@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"math"
+
 	"hubbub/wire"
 )
 
@@ -17,6 +19,7 @@ type run struct {
 	step
 	room    *room
 	start   int64
+	limit   int64 // where it had to end, at the latest
 	dialect wire.Dialect
 	bytes   []byte
 	ends    []int  // bytes[:ends[i]] ends behind entry i
@@ -27,15 +30,22 @@ type run struct {
 	buf [runEntries]entry
 }
 
+// noLimit is a limit that no log reaches.
+const noLimit = math.MaxInt64
+
 func newRun() *run { return &run{} }
 
-// build fills the run with what a member at cursor gets. Messages that must not go to the connection id are left out; "" leaves
+// build fills the run with what a member at cursor gets, up to the place limit. Messages that must not go to the connection id are left out; "" leaves
 // out nothing and notes in partial that somebody has to have a run of its own.
-func (r *run) build(rm *room, d wire.Dialect, cursor int64, id string) step {
+func (r *run) build(rm *room, d wire.Dialect, cursor, limit int64, id string) step {
 	r.reset()
-	r.room, r.start, r.dialect = rm, cursor, d
+	r.room, r.start, r.limit, r.dialect = rm, cursor, limit, d
 	r.step = rm.log.next(cursor, r.buf[:0], 2*runBytes)
 	if r.kind == stepRun {
+		if r.next > limit {
+			clear(r.entries[limit-cursor:])
+			r.entries, r.next = r.entries[:limit-cursor], limit
+		}
 		r.encode(id)
 	}
 	return r.step

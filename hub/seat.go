@@ -35,11 +35,8 @@ func (s *shard) add(o *order) {
 
 // serveAloneLocked writes to one member outside of a round.
 func (s *shard) serveAloneLocked(v *view, m *member) {
-	sending := v.sending
-	v.sending = nil // a round under way comes to this member by itself
-	s.serveLocked(v, m)
+	s.serveLocked(v, m, nil) // a round under way comes with its sides by itself
 	s.endRuns()
-	v.sending = sending
 }
 
 // remove takes a member's cursor away.
