@@ -30,7 +30,7 @@ for _, entry in ipairs(list) do
     elseif total == n - had then
       words[#words + 1] = '+' .. client
       changed = true
-    elseif had == 0 then
+    elseif had == 0 or n == 0 then
       words[#words + 1] = '=' .. client
     end
   elseif n > 0 and ARGV[3] == 'some' then
