@@ -63,7 +63,7 @@ func TestPrecedence(t *testing.T) {
 		"history-total": {"1GiB", "2GiB", "3GiB"}, "history-age": {"1h", "2h", "3h"}, "drain-delay": {"1s", "2s", "3s"},
 		"redis-url": {"redis://a", "redis://b", "redis://c"}, "redis-prefix": {"a", "b", "c"}, "redis-wait-replicas": {"1", "2", "3"},
 		"redis-probe-timeout": {"2s", "3s", "4s"},
-		"shutdown-timeout": {"1s", "2s", "3s"}, "instance": {"a", "b", "c"}, "log-level": {"debug", "warn", "error"}, "log-format": {"json", "text", "json"},
+		"shutdown-timeout":    {"1s", "2s", "3s"}, "instance": {"a", "b", "c"}, "log-level": {"debug", "warn", "error"}, "log-format": {"json", "text", "json"},
 	}
 	for _, s := range config.Settings() {
 		if s.Key == "config" {
