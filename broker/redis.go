@@ -86,8 +86,17 @@ var (
 	scripts = []*redis.Script{publishScript, readScript, tailsScript, probeScript, presentScript, leaseScript, membersScript}
 )
 
+// mute is go-redis' log. What matters of it comes back as an error, which we say ourselves, once and in our words; the library's
+// log is one for the whole process, so it cannot be each broker's own.
+type mute struct{}
+
+func (mute) Printf(context.Context, string, ...any) {}
+
+var muteOnce = sync.OnceFunc(func() { redis.SetLogger(mute{}) })
+
 // NewRedis returns a broker, to be brought to life by Run. It connects to nothing yet.
 func NewRedis(o RedisOptions) (*Redis, error) {
+	muteOnce()
 	client, err := dialer(o.URL)
 	if err != nil {
 		return nil, err
