@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -56,6 +57,7 @@ type Redis struct {
 
 	mu        sync.Mutex // guards what follows
 	up        map[*link]bool
+	lost      error // why the last link ended
 	complains map[string]time.Time
 }
 
@@ -252,10 +254,11 @@ func (r *Redis) linkUp(l *link) {
 	r.up[l] = true
 }
 
-func (r *Redis) linkGone(l *link) {
+func (r *Redis) linkGone(l *link, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.up, l)
+	r.lost = err
 }
 
 // Ready says why this instance cannot do its work, or nil: within ProbeTimeout a probe was written to and pushed by each Redis server, and
@@ -263,8 +266,11 @@ func (r *Redis) linkGone(l *link) {
 func (r *Redis) Ready() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.up) == 0 {
-		return errors.New("there is no connection to Redis")
+	switch {
+	case len(r.up) == 0 && r.lost != nil:
+		return fmt.Errorf("there is no connection to Redis: %w", r.lost)
+	case len(r.up) == 0:
+		return errors.New("there is no connection to Redis yet")
 	}
 	for l := range r.up {
 		if err := l.health(r.o.ProbeTimeout); err != nil {

@@ -166,7 +166,7 @@ func (t *routes) down(f *follower, e linkDown) {
 	if t.links[l.addr] == l {
 		delete(t.links, l.addr)
 	}
-	f.r.linkGone(l)
+	f.r.linkGone(l, e.err)
 	if !errors.Is(e.err, context.Canceled) {
 		f.r.stats.links.Add(1)
 		f.r.complain("the connection that messages are pushed on", e.err)
