@@ -12,7 +12,7 @@ import (
 const (
 	// relinkMin and relinkMax are how long it takes until a broken link is replaced: at first, and after several in vain.
 	relinkMin = 50 * time.Millisecond
-	relinkMax = 500 * time.Millisecond
+	relinkMax = 200 * time.Millisecond
 )
 
 // routes says which link brings which room. Without a cluster there is one link. In a cluster there is one for each
