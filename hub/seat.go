@@ -1,6 +1,10 @@
 package hub
 
-import "slices"
+import (
+	"slices"
+
+	"hubbub/wire"
+)
 
 // add gives a member its cursor and writes `joined`, with what the log has for it, in the same step.
 func (s *shard) add(o *order) {
@@ -23,24 +27,39 @@ func (s *shard) add(o *order) {
 	if p.slow.Load() {
 		return
 	}
-	if m.cursor >= m.room.log.end.Load() {
+	if m.cursor >= o.end {
 		p.scheduleLocked()
 		return
 	}
-	s.serveAloneLocked(v, m)
-	if m.cursor < m.room.log.end.Load() && !p.slow.Load() && !m.left {
+	s.serveAloneLocked(m, o.end)
+	if m.cursor < o.end && !p.slow.Load() && !m.left {
 		p.goSlowLocked()
 	}
 }
 
-// serveAloneLocked writes to one member outside of a round.
-func (s *shard) serveAloneLocked(v *view, m *member) {
-	s.serveLocked(v, m, nil) // a round under way comes with its sides by itself
-	s.endRuns()
+// serveAloneLocked writes to one member, if its peer is in the fast lane, outside of a round.
+func (s *shard) serveAloneLocked(m *member, until int64) {
+	p := m.peer
+	if m.cursor < until && !p.slow.Load() && !m.left && !p.gone {
+		s.serveLocked(m.view, m, nil, until) // a round comes with its sides by itself
+		s.endRuns()
+	}
 }
 
-// remove takes a member's cursor away.
-func (s *shard) remove(m *member) {
+// rejoin writes `joined` to a member behind all that lies before it, so that its position tells what the client has been given: who is in the
+// slow lane is told of the place that it has reached, not of the log's end.
+func (s *shard) rejoin(o *order) {
+	m, p := o.member, o.peer
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.serveAloneLocked(m, min(o.end, m.view.firstSignal()))
+	o.frames = frame(wire.AppendJoined(nil, o.ref, m.room.name, m.room.log.before(m.cursor), o.count))
+	p.answerLocked(o)
+}
+
+// remove takes a member's cursor away, and writes `left`.
+func (s *shard) remove(o *order) {
+	m := o.member
 	v, i := m.view, m.index
 	if i < v.next { // the round under way has served it: keep who takes its place among the served
 		v.next--
@@ -57,13 +76,12 @@ func (s *shard) remove(m *member) {
 	p := m.peer
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.slow.Load() && !m.left && !p.gone && m.cursor < m.room.log.end.Load() {
-		s.serveAloneLocked(v, m) // what came before the leave
-	}
+	s.serveAloneLocked(m, o.end) // what came before the leave
 	m.left = true
 	if at := slices.Index(p.members, m); at >= 0 {
 		p.members = slices.Delete(p.members, at, at+1)
 	}
+	p.answerLocked(o)
 }
 
 // answer appends the frames of an order, and notes which command they answer.
@@ -73,6 +91,10 @@ func (p *Peer) answer(o *order) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.answerLocked(o)
+}
+
+func (p *Peer) answerLocked(o *order) {
 	if o.room != "" {
 		p.movedLocked(o.room)
 	}
