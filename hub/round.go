@@ -6,8 +6,7 @@ import (
 	"hubbub/wire"
 )
 
-// sideBytes is how much signals and presence events of one room may wait for its next round; what is
-// beyond is dropped and counted.
+// sideBytes is how much may wait of one room for its next round until further signals are dropped, and counted.
 const sideBytes = 64 << 10
 
 // sharedRuns is how many different cursors of one room share runs in one round; others get their own.
@@ -39,6 +38,7 @@ type view struct {
 	sides                   []side // for the next round
 	sending                 []side // of the round under way
 	waiting                 int    // bytes in sides
+	latest                  []byte // the count of the last presence event, for who missed it
 }
 
 // side is what passes beside the log: a signal or a presence event.
@@ -51,11 +51,10 @@ type side struct {
 
 // addSide keeps a side for the next round.
 func (v *view) addSide(s *shard, d side) {
-	if v.waiting+len(d.frame) > sideBytes {
+	if d.count != nil {
+		v.latest = d.count
+	} else if v.waiting > 0 && v.waiting+len(d.frame) > sideBytes { // the first is let through, as large as it may be
 		s.hub.stats.sidesDropped.Add(uint64(len(v.members)))
-		for _, m := range v.members {
-			m.stale = m.stale || d.count != nil
-		}
 		return
 	}
 	v.waiting += len(d.frame)

@@ -116,12 +116,19 @@ func (p *Peer) movedLocked(room string) {
 	}
 }
 
-// flushNow writes what waits in out. On the shard's goroutine.
+// flushNow writes what waits in out, and the count to who missed a presence event in the slow lane and is back. On the shard's goroutine.
 func (p *Peer) flushNow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.flushing = false
-	if !p.slow.Load() && !p.gone {
-		p.flushLocked()
+	if p.slow.Load() || p.gone {
+		return
 	}
+	for _, m := range p.members {
+		if m.stale && m.presence {
+			p.appendOutLocked(m.view.latest)
+			m.stale = false
+		}
+	}
+	p.flushLocked()
 }
