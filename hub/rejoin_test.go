@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hubbub/hub"
+	"hubbub/internal/retain"
 	"hubbub/wire"
 )
 
@@ -13,7 +14,7 @@ import (
 func TestRejoinTellsWhereTheConnectionStands(t *testing.T) {
 	again := hub.JoinOptions{Room: "r", Last: -1}
 	t.Run("with messages under way", func(t *testing.T) {
-		onStage(t, func(s *stage) {
+		onStage(t, retain.Limits{}, func(s *stage) {
 			k := s.live("r", at("a", 0), nil)
 			p, conn := s.bystander()
 			conn.during(func() {
@@ -28,7 +29,7 @@ func TestRejoinTellsWhereTheConnectionStands(t *testing.T) {
 		})
 	})
 	t.Run("with a signal under way", func(t *testing.T) {
-		onStage(t, func(s *stage) {
+		onStage(t, retain.Limits{}, func(s *stage) {
 			k := s.live("r", at("a", 0), nil)
 			p, conn := s.bystander()
 			conn.during(func() {
@@ -45,7 +46,7 @@ func TestRejoinTellsWhereTheConnectionStands(t *testing.T) {
 		})
 	})
 	t.Run("in the slow lane", func(t *testing.T) {
-		onStage(t, func(s *stage) {
+		onStage(t, retain.Limits{}, func(s *stage) {
 			k := s.live("r", at("a", 0), nil)
 			k.conn.Take(5) // cuts the first message
 			s.hub.Deliver("r", "a", said(1, 3))
@@ -61,7 +62,7 @@ func TestRejoinTellsWhereTheConnectionStands(t *testing.T) {
 		})
 	})
 	t.Run("before the epoch is announced", func(t *testing.T) {
-		onStage(t, func(s *stage) {
+		onStage(t, retain.Limits{}, func(s *stage) {
 			s.keeps("a", 1, 2)
 			first := s.live("r", at("a", 2), said(1, 2))
 			k := s.sitter("k")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hubbub/hub"
+	"hubbub/internal/retain"
 	"hubbub/internal/testkit"
 	"hubbub/wire"
 )
@@ -57,7 +58,7 @@ func (s *stage) bystander() (*sitter, *meddled) {
 
 // A signal does not come behind what was published after it, also when that is in the log before the shard has seen the signal.
 func TestRoundStopsAtASignalThatIsStillInTheQueue(t *testing.T) {
-	onStage(t, func(s *stage) {
+	onStage(t, retain.Limits{}, func(s *stage) {
 		k := s.live("r", at("a", 0), nil)
 		p, conn := s.bystander()
 		// While the shard writes in the other room, both rooms become dirty; while it writes there again, with this room's round
@@ -80,7 +81,7 @@ func TestRoundStopsAtASignalThatIsStillInTheQueue(t *testing.T) {
 
 // Who has read past a signal in the slow lane, before the shard came to it, does not get it.
 func TestSignalThatIsLateIsNotGiven(t *testing.T) {
-	onStage(t, func(s *stage) {
+	onStage(t, retain.Limits{}, func(s *stage) {
 		k := s.live("r", at("a", 0), nil)
 		p, conn := s.bystander()
 		k.conn.Take(0)
@@ -103,7 +104,7 @@ func TestSignalThatIsLateIsNotGiven(t *testing.T) {
 
 // Signals that pile up for one round are dropped beyond a limit, but the first is let through, however large it is.
 func TestSignalsOfOneRound(t *testing.T) {
-	onStage(t, func(s *stage) {
+	onStage(t, retain.Limits{}, func(s *stage) {
 		k := s.live("r", at("a", 0), nil)
 		p, conn := s.bystander()
 		signal := func(size int) {

@@ -12,6 +12,7 @@ import (
 
 	"hubbub/broker"
 	"hubbub/hub"
+	"hubbub/internal/retain"
 	"hubbub/internal/testkit"
 	"hubbub/wire"
 )
@@ -26,11 +27,11 @@ type stage struct {
 	hub *hub.Hub
 }
 
-func onStage(t *testing.T, play func(s *stage)) {
+func onStage(t *testing.T, keep retain.Limits, play func(s *stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t, script: &script{}}
-		s.hub = hub.New(hub.Options{Instance: "i", Broker: s.script, Ping: 100 * time.Hour, WriteTimeout: 100 * time.Hour, Shards: 1})
+		s.hub = hub.New(hub.Options{Instance: "i", Broker: s.script, Retention: keep, Ping: 100 * time.Hour, WriteTimeout: 100 * time.Hour, Shards: 1})
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { _ = s.hub.Run(ctx) })
@@ -161,6 +162,15 @@ func (s *stage) live(room string, at wire.Position, tail []*wire.Message) *sitte
 		s.t.Fatalf("first in %s: %s", room, got)
 	}
 	return k
+}
+
+// wantCalls wants the broker to have been asked for that since the last time, and for nothing else.
+func (s *stage) wantCalls(calls string) {
+	s.t.Helper()
+	synctest.Wait()
+	if got := s.called(); got != calls {
+		s.t.Errorf("the broker was asked: %s\nwant: %s", got, calls)
+	}
 }
 
 // leave ends connections, as their readers do.
