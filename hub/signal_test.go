@@ -47,8 +47,7 @@ func hubRests() { time.Sleep(time.Microsecond) }
 func (s *stage) bystander() (*sitter, *meddled) {
 	s.t.Helper()
 	conn := &meddled{Conn: testkit.NewConn()}
-	p := &sitter{Peer: s.hub.NewPeer("bystander", wire.JSON), conn: conn.Conn}
-	p.Attach(conn)
+	p := s.sitterOn("bystander", conn, conn.Conn)
 	p.Join(hub.JoinOptions{Room: "other", Last: -1})
 	synctest.Wait()
 	s.hub.Watching("other", at("a", 0), nil)

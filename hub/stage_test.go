@@ -135,8 +135,14 @@ type sitter struct {
 }
 
 func (s *stage) sitter(name string) *sitter {
-	k := &sitter{Peer: s.hub.NewPeer(name, wire.JSON), conn: testkit.NewConn()}
-	k.Attach(k.conn)
+	conn := testkit.NewConn()
+	return s.sitterOn(name, conn, conn)
+}
+
+// sitterOn is a sitter on a connection that wraps another.
+func (s *stage) sitterOn(name string, conn hub.Conn, inner *testkit.Conn) *sitter {
+	k := &sitter{Peer: s.hub.NewPeer(name, wire.JSON), conn: inner}
+	k.Attach(conn)
 	return k
 }
 
