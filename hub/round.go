@@ -29,10 +29,10 @@ type view struct {
 	last    time.Time // when the last round began
 	// known is how far the log may be read: where it ended when the shard last took its orders, so that every signal in front of that
 	// has been taken, too. The log itself may have moved on, behind a signal that is still in the queue.
-	known int64
-	end   int64 // how far the round under way reads: known when it began
-	queued  bool      // in shard.due
-	next    int       // of the round under way: members[:next] have been served; 0 between rounds
+	known  int64
+	end    int64 // how far the round under way reads: known when it began
+	queued bool  // in shard.due
+	next   int   // of the round under way: members[:next] have been served; 0 between rounds
 	// underway: a round was interrupted; again: there is news since it began; behind: it left somebody behind
 	underway, again, behind bool
 	sides                   []side // for the next round

@@ -125,7 +125,9 @@ func said(from, to uint64) (m []*wire.Message) {
 	return m
 }
 
-func at(epoch string, offset uint64) wire.Position { return wire.Position{Epoch: epoch, Offset: offset} }
+func at(epoch string, offset uint64) wire.Position {
+	return wire.Position{Epoch: epoch, Offset: offset}
+}
 
 // sitter is a connection in the JSON dialect.
 type sitter struct {
