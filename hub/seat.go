@@ -60,18 +60,8 @@ func (s *shard) rejoin(o *order) {
 // remove takes a member's cursor away, and writes `left`.
 func (s *shard) remove(o *order) {
 	m := o.member
-	v, i := m.view, m.index
-	if i < v.next { // the round under way has served it: keep who takes its place among the served
-		v.next--
-		v.members[i] = v.members[v.next]
-		v.members[i].index = i
-		i = v.next
-	}
-	last := len(v.members) - 1
-	v.members[i] = v.members[last]
-	v.members[i].index = i
-	v.members[last] = nil
-	v.members = v.members[:last]
+	v := m.view
+	v.members, v.next = without(v.members, v.next, m.index, func(m *member, at int) { m.index = at })
 
 	p := m.peer
 	p.mu.Lock()

@@ -258,18 +258,26 @@ func (s *shard) do(o *order) {
 // forget takes a peer out of the sweep.
 func (s *shard) forget(p *Peer) {
 	if i := p.sweepIndex; i < len(s.peers) && s.peers[i] == p {
-		if i < s.sweepAt { // it has been pinged in this interval: keep who takes its place among those
-			s.sweepAt--
-			s.peers[i] = s.peers[s.sweepAt]
-			s.peers[i].sweepIndex = i
-			i = s.sweepAt
-		}
-		last := len(s.peers) - 1
-		s.peers[i] = s.peers[last]
-		s.peers[i].sweepIndex = i
-		s.peers[last] = nil
-		s.peers = s.peers[:last]
+		s.peers, s.sweepAt = without(s.peers, s.sweepAt, i, func(p *Peer, at int) { p.sweepIndex = at })
 	}
+}
+
+// without takes list[i] out of a list whose first done elements have had their turn, and keeps who has had it apart from who has not. The order
+// is lost otherwise; placed is told where whoever moved is now.
+func without[T any](list []T, done, i int, placed func(e T, at int)) ([]T, int) {
+	move := func(from, to int) {
+		list[to] = list[from]
+		placed(list[to], to)
+	}
+	if i < done {
+		done--
+		move(done, i)
+		i = done
+	}
+	last := len(list) - 1
+	move(last, i)
+	clear(list[last:])
+	return list[:last], done
 }
 
 // dueViews is a heap by view.at, for container/heap.
