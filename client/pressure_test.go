@@ -180,6 +180,11 @@ func TestUnreadAnswersAreLimited(t *testing.T) {
 		if want := (64<<10 + one - 1) / one; taken != want {
 			t.Errorf("%d commands of %d bytes were answered, want %d", taken, one, want)
 		}
+		k.conn.Take(300 * one) // it reads some, and is read further, before it has read all
+		synctest.Wait()
+		if more := int(w.hub.Stats().MessagesIn-before) - taken; more < 100 || more > 300 {
+			t.Errorf("it read 300 answers, and then %d commands more were taken", more)
+		}
 		k.conn.Take(-1)
 		if n := len(k.events()); n != 1000 {
 			t.Errorf("%d answers", n)

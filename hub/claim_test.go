@@ -119,6 +119,20 @@ func TestClaimsThatNeedNoQuestion(t *testing.T) {
 			})
 		})
 	}
+	t.Run("the end of an epoch that others have followed", func(t *testing.T) {
+		onStage(t, retain.Limits{}, func(s *stage) {
+			first := s.live("r", at("a", 0), nil)
+			s.hub.Deliver("r", "a", said(1, 2))
+			for _, e := range []string{"b", "c"} {
+				s.hub.Reset("r", at(e, 0))
+				s.hub.Deliver("r", e, said(1, 1))
+			}
+			k := s.sitter("k")
+			k.joinAfter("r", at("a", 2))
+			k.want(t, "joined(c:1) epoch(b) 1 epoch(c) 1")
+			leave(k, first)
+		})
+	})
 	t.Run("nothing of an empty room", func(t *testing.T) {
 		onStage(t, retain.Limits{}, func(s *stage) {
 			first := s.live("r", at("a", 0), nil)
