@@ -5,9 +5,11 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"hubbub/hub"
 	"hubbub/internal/retain"
+	"hubbub/wire"
 )
 
 // A new epoch comes in its place, for whoever is at the log's end and for whoever lags behind it.
@@ -189,4 +191,37 @@ func TestSecondWatching(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a broker still says of a room that is not watched any more, or not yet again, is nobody's.
+func TestCallsThatComeWhileNotWatched(t *testing.T) {
+	onStage(t, retain.Limits{}, func(s *stage) {
+		late := func() {
+			s.hub.Deliver("r", "a", said(5, 6))
+			s.hub.Signal("r", wire.Message{Client: "x", Payload: []byte("1")})
+			s.hub.Reset("r", at("b", 3))
+		}
+		late()
+		s.hub.Watching("r", at("a", 6), said(5, 6))
+		k := s.sitter("k")
+		k.Join(hub.JoinOptions{Room: "r", Last: 5})
+		synctest.Wait()
+		late()
+		k.want(t, "")
+		s.keeps("c", 2, 2)
+		s.hub.Watching("r", at("c", 2), said(2, 2))
+		k.want(t, "joined(c:2) 2")
+		s.wantCalls("watch r, history r c:0")
+		leave(k)
+		time.Sleep(20 * time.Second)
+		k = s.seated("k", "r") // it is watched for a while
+		s.wantCalls("")
+		leave(k)
+		time.Sleep(time.Minute)
+		s.wantCalls("unwatch r")
+		late()
+		if n := s.hub.Stats(); n.Rooms != 0 || n.LogBytes != 0 {
+			t.Errorf("%d rooms, %d bytes", n.Rooms, n.LogBytes)
+		}
+	})
 }
