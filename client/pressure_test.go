@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hubbub/broker"
+	"hubbub/internal/testkit"
 	"hubbub/wire"
 )
 
@@ -210,5 +211,26 @@ func TestUnreadAnswersOfOneRead(t *testing.T) {
 		if n := len(k.frames()); n != 40_000 {
 			t.Errorf("%d echoes", n)
 		}
+	})
+}
+
+// Who reads its answers slowly, and has nothing else to read, makes progress: it is not cut.
+func TestWhoReadsAnswersSlowlyStays(t *testing.T) {
+	in(t, settings{}, func(w *world) {
+		k := w.json("alice")
+		k.conn.Take(0)
+		for range 20 {
+			k.say(`{"type":"ping","ref":1}`)
+		}
+		for range 6 { // two minutes
+			time.Sleep(20 * time.Second)
+			k.conn.Feed(testkit.Part(wire.OpPong, true, nil))
+			k.conn.Take(10)
+		}
+		k.conn.Take(-1)
+		if got := strings.Count(k.story(), "pong"); got != 20 {
+			t.Errorf("%d answers", got)
+		}
+		k.wantOpen()
 	})
 }
