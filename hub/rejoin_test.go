@@ -53,6 +53,9 @@ func TestRejoinTellsWhereTheConnectionStands(t *testing.T) {
 			synctest.Wait()
 			k.Join(again)
 			synctest.Wait()
+			if n := s.hub.Stats(); n.SlowLane != 1 || n.SlowEntries != 1 {
+				t.Errorf("it is in the slow lane %d times, and came there %d times", n.SlowLane, n.SlowEntries)
+			}
 			s.hub.Reset("r", at("b", 0))
 			k.conn.Take(-1)
 			k.want(t, "1 joined(a:1) 2 3 epoch(b)")
