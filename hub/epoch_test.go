@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hubbub/broker"
 	"hubbub/hub"
 	"hubbub/internal/retain"
 	"hubbub/wire"
@@ -223,5 +224,45 @@ func TestCallsThatComeWhileNotWatched(t *testing.T) {
 		if n := s.hub.Stats(); n.Rooms != 0 || n.LogBytes != 0 {
 			t.Errorf("%d rooms, %d bytes", n.Rooms, n.LogBytes)
 		}
+	})
+}
+
+// A broker that says that it keeps messages and does not give them is not asked for ever.
+func TestHoleThatTheBrokerDoesNotFill(t *testing.T) {
+	onStage(t, retain.Limits{}, func(s *stage) {
+		k := s.live("r", at("a", 0), nil)
+		s.pages = func(string, wire.Position, int) (broker.Page, error) { return broker.Page{Epoch: "a", First: 1, Last: 5}, nil }
+		s.hub.Deliver("r", "a", said(1, 1))
+		s.hub.Deliver("r", "a", said(4, 5))
+		k.want(t, "1 gap2-3 4 5")
+		leave(k)
+	})
+}
+
+// While a broker cannot say what is in a hole, its readers wait in front of it, and only they; then it is filled.
+func TestHoleWhileTheBrokerIsAway(t *testing.T) {
+	onStage(t, retain.Limits{}, func(s *stage) {
+		k := s.live("r", at("a", 0), nil)
+		other := s.seated("other", "r")
+		s.hub.Deliver("r", "a", said(1, 1))
+		k.want(t, "1")
+		other.want(t, "1")
+		s.hub.Deliver("r", "a", said(4, 4))
+		late := s.seated("late", "r")
+		for range 3 {
+			time.Sleep(time.Minute)
+			k.want(t, "")
+			other.want(t, "")
+		}
+		s.hub.Deliver("r", "a", said(5, 5))
+		late.want(t, "5")
+		k.Send(wire.AppendFrame(nil, wire.OpText, []byte(`{"type":"pong"}`)))
+		time.Sleep(time.Second)
+		k.want(t, "pong")
+		s.keeps("a", 1, 5)
+		time.Sleep(time.Second)
+		k.want(t, "2 3 4 5")
+		other.want(t, "2 3 4 5")
+		leave(k, other, late)
 	})
 }
