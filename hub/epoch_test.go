@@ -231,7 +231,9 @@ func TestCallsThatComeWhileNotWatched(t *testing.T) {
 func TestHoleThatTheBrokerDoesNotFill(t *testing.T) {
 	onStage(t, retain.Limits{}, func(s *stage) {
 		k := s.live("r", at("a", 0), nil)
-		s.pages = func(string, wire.Position, int) (broker.Page, error) { return broker.Page{Epoch: "a", First: 1, Last: 5}, nil }
+		s.pages = func(string, wire.Position, int) (broker.Page, error) {
+			return broker.Page{Epoch: "a", First: 1, Last: 5}, nil
+		}
 		s.hub.Deliver("r", "a", said(1, 1))
 		s.hub.Deliver("r", "a", said(4, 5))
 		k.want(t, "1 gap2-3 4 5")
