@@ -339,6 +339,55 @@ func TestPresence(t *testing.T) {
 	})
 }
 
+// A second join switches presence for its connection alone, whatever else it says, and however often it says the same.
+func TestPresenceByRejoin(t *testing.T) {
+	in(t, settings{}, func(w *world) {
+		a, b, mover := w.json("alice"), w.json("bob"), w.json("carol")
+		heard := func(what string, wantA, wantB bool) {
+			t.Helper()
+			for _, kind := range []string{"join", "leave"} {
+				mover.say(`{"type":"` + kind + `","room":"r"}`)
+				time.Sleep(time.Second)
+				for k, want := range map[*talker]bool{a: wantA, b: wantB} {
+					got := strings.Count(k.story(), "presence")
+					if (got == 1) != want {
+						t.Errorf("%s, then a %s: %s got %d presence events", what, kind, k.client.peer.Client(), got)
+					}
+				}
+				mover.events()
+			}
+		}
+		join := func(k *talker, with string) {
+			t.Helper()
+			k.ask(`{"type":"join","ref":1,"room":"r"`+with+`}`, "joined")
+		}
+		on, off := `,"presence":true`, `,"presence":false`
+		join(a, "")
+		join(b, "")
+		time.Sleep(time.Second)
+		heard("nobody asked", false, false)
+		join(a, on)
+		heard("alice asked", true, false)
+		join(a, on)
+		join(b, off)
+		heard("alice asked twice, bob did not", true, false)
+		join(b, on+`,"last":3`)
+		join(a, off)
+		join(a, off)
+		heard("bob asked", false, true)
+		a.ask(`{"type":"leave","ref":1,"room":"r"}`, "left")
+		join(a, "")
+		time.Sleep(time.Second)
+		b.events()
+		heard("alice left and came back", false, true)
+		join(a, on)
+		b.ask(`{"type":"leave","ref":1,"room":"r"}`, "left")
+		time.Sleep(time.Second)
+		a.events()
+		heard("alice asked, bob left", true, false)
+	})
+}
+
 func TestPresenceOfManyIsACount(t *testing.T) {
 	in(t, settings{}, func(w *world) {
 		a := w.json("a")

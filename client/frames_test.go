@@ -16,7 +16,7 @@ func TestEcho(t *testing.T) {
 		k.conn.Feed(testkit.Text("hi"))
 		k.conn.Feed(testkit.Binary([]byte{0, 255}))
 		k.conn.Feed(testkit.Text(""))
-		k.conn.Feed(testkit.Part(wire.OpText, false, []byte("f\xc3")))
+		k.conn.Feed(testkit.Part(wire.OpText, false, []byte("\uFFFD f\xc3")))
 		k.conn.Feed(testkit.Ping("between"))
 		k.conn.Feed(testkit.Part(wire.OpContinuation, false, nil))
 		k.conn.Feed(testkit.Part(wire.OpContinuation, true, []byte("\xbcr")))
@@ -25,7 +25,7 @@ func TestEcho(t *testing.T) {
 			{Op: wire.OpBinary, Payload: []byte{0, 255}},
 			{Op: wire.OpText, Payload: []byte("Echo: ")},
 			{Op: wire.OpPong, Payload: []byte("between")},
-			{Op: wire.OpText, Payload: []byte("Echo: für")},
+			{Op: wire.OpText, Payload: []byte("Echo: \uFFFD für")},
 		}
 		if got := k.frames(); show(got) != show(want) {
 			t.Errorf("got %s, want %s", show(got), show(want))

@@ -173,3 +173,20 @@ func TestBase64OfLargePayloads(t *testing.T) {
 		}
 	})
 }
+
+// Many frames in one read are published in their order, in as many batches as it takes.
+func TestPipeSendsMany(t *testing.T) {
+	in(t, settings{}, func(w *world) {
+		dev, gauge := w.pipe("dev", "r"), w.pipe("gauge", "r")
+		var all []byte
+		want := ""
+		for i := range 1000 {
+			all = append(all, testkit.Text(fmt.Sprint(i))...)
+			want += fmt.Sprint(" 1:", i)
+		}
+		dev.conn.Feed(all)
+		if got := show(gauge.frames()); got != want {
+			t.Errorf("%s", got)
+		}
+	})
+}

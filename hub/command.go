@@ -183,10 +183,10 @@ func (h *Hub) admit(r *room, j *join, m *member, at wire.Position) {
 	if p.dialect == wire.JSON {
 		joined = frame(wire.AppendJoined(nil, j.Ref, r.name, at, r.count()))
 	}
-	p.shard.order(order{kind: orderAdd, peer: p, member: m, frames: joined, done: j.done})
+	p.shard.order(order{kind: orderAdd, peer: p, member: m, frames: joined, end: r.log.end.Load(), done: j.done})
 }
 
-// rejoin answers a second join of the same room: the current end, and nothing is replayed.
+// rejoin answers a second join of the same room: nothing is replayed.
 func (h *Hub) rejoin(m *member, j *join) {
 	r := m.room
 	if j.HasPresence && j.Presence != m.watcher {
@@ -196,8 +196,9 @@ func (h *Hub) rejoin(m *member, j *join) {
 		}
 		j.peer.shard.order(order{kind: orderPresence, member: m, on: j.Presence})
 	}
-	text := wire.AppendJoined(nil, j.Ref, r.name, r.log.position(), r.count())
-	j.peer.shard.order(order{kind: orderAnswer, peer: j.peer, frames: frame(text), room: r.name, done: j.done})
+	j.peer.shard.order(order{
+		kind: orderRejoin, peer: j.peer, member: m, room: r.name, end: r.log.end.Load(), count: r.count(), ref: j.Ref, done: j.done,
+	})
 }
 
 // refuse answers a join with an error.
@@ -292,7 +293,7 @@ func (h *Hub) drop(m *member, left []byte) {
 		r.views[slices.Index(h.shards, p.shard)] = nil
 	}
 	h.maybeIdle(r)
-	p.shard.order(order{kind: orderRemove, peer: p, member: m, frames: left, room: r.name})
+	p.shard.order(order{kind: orderRemove, peer: p, member: m, frames: left, room: r.name, end: r.log.end.Load()})
 }
 
 // ended is a peer whose connection has ended.

@@ -124,6 +124,9 @@ func (p *Peer) advance() (laneState, hole) {
 			return laneMore, hole{}
 		}
 	}
+	if len(p.members) > 0 {
+		p.wantFlushLocked() // for the presence that it missed
+	}
 	return laneFast, hole{}
 }
 

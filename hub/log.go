@@ -82,9 +82,12 @@ func (l *roomLog) current() epochMark {
 }
 
 // position is the log's end as clients see it.
-func (l *roomLog) position() wire.Position {
-	e := l.current()
-	return wire.Position{Epoch: e.name, Offset: uint64(l.end.Load() - 1 - e.base)}
+func (l *roomLog) position() wire.Position { return l.before(l.end.Load()) }
+
+// before is the position of who has been given everything in front of cursor. Only for a live room.
+func (l *roomLog) before(cursor int64) wire.Position {
+	e, _ := epochAt(*l.epochs.Load(), cursor-1)
+	return wire.Position{Epoch: e.name, Offset: uint64(max(cursor-1-e.base, 0))}
 }
 
 // begin starts an epoch behind everything the log has, and behind every place a client claimed to be

@@ -21,7 +21,8 @@ import (
 
 // The model: a room is a list of payloads, and what a connection sees of a room is a place in that list. Joins, leaves, publishes,
 // stalls, resumes and departures happen at random; whenever everything has come to rest, each connection must have seen, of
-// each of its rooms, every message behind its join once and in order, or a gap that names exactly what is kept no longer.
+// each of its rooms, every message behind its join once and in order, or a gap that names exactly what is kept no longer. A signal may be
+// missing, but it never stands elsewhere than where its sender has put it among its own messages.
 
 // world is a hub with its broker and the connections that a test plays.
 type world struct {
@@ -43,7 +44,8 @@ type actor struct {
 	conn  *testkit.Conn
 	rest  []byte
 	rooms map[string]*view
-	tight bool // its socket does not take everything
+	tight bool           // its socket does not take everything
+	said  map[string]int // by room: how many messages it has published
 
 	mu     sync.Mutex // guards hidden
 	hidden map[string]map[uint64]bool
@@ -55,10 +57,11 @@ type view struct {
 	asked   []hub.JoinOptions // joins without an answer
 	leaving int
 	epoch   string
-	next    uint64 // the offset that has to come
-	from    uint64 // after a join with last: the least offset the first message may have; 0: next is exact
-	until   uint64 // from which on a gap is announced then
-	mark    bool   // the epoch has to be announced next
+	next    uint64         // the offset that has to come
+	from    uint64         // after a join with last: the least offset the first message may have; 0: next is exact
+	until   uint64         // from which on a gap is announced then
+	mark    bool           // the epoch has to be announced next
+	heard   map[string]int // by sender: which of its messages came last
 }
 
 func TestModel(t *testing.T) {
@@ -154,15 +157,21 @@ func (w *world) step() {
 		if w.rnd.IntN(10) == 0 {
 			time.Sleep(40 * time.Second) // rooms are unwatched
 		}
+	case 12:
+		w.signal(a, room)
 	default:
 		w.publish(a, room, 1+w.rnd.IntN(6))
+		if w.rnd.IntN(3) == 0 {
+			w.signal(a, room)
+			w.publish(a, room, 1+w.rnd.IntN(3))
+		}
 	}
 }
 
 func (w *world) connect() {
 	a := &actor{
 		name: fmt.Sprintf("c%d", len(w.steps)), conn: testkit.NewConn(),
-		rooms: map[string]*view{}, hidden: map[string]map[uint64]bool{},
+		rooms: map[string]*view{}, hidden: map[string]map[uint64]bool{}, said: map[string]int{},
 	}
 	a.peer = w.hub.NewPeer(a.name, wire.JSON)
 	a.peer.Attach(a.conn)
@@ -222,7 +231,7 @@ func (w *world) publish(a *actor, room string, n int) {
 	a.settled(room)
 	var m []wire.Message
 	for range n {
-		msg := wire.Message{Client: a.name, Kind: wire.KindJSON, Time: 1, Payload: []byte(strconv.Itoa(w.rnd.IntN(1 << 20)))}
+		msg := wire.Message{Client: a.name, Kind: wire.KindJSON, Time: 1, Payload: a.word(room, 1)}
 		if w.rnd.IntN(4) == 0 {
 			msg.Except = a.peer.ID()
 		}
@@ -235,6 +244,19 @@ func (w *world) publish(a *actor, room string, n int) {
 			w.record(a, room, sent[i], answer)
 		}
 	})
+}
+
+// signal says how many messages its sender has published before.
+func (w *world) signal(a *actor, room string) {
+	a.settled(room)
+	w.did("%s signals to %s", a.name, room)
+	a.peer.Signal(room, wire.Message{Client: a.name, Kind: wire.KindJSON, Payload: a.word(room, 0), Except: a.peer.ID()})
+}
+
+// word is what an actor says in a room: which of its messages this is, or which was the last one.
+func (a *actor) word(room string, more int) []byte {
+	a.said[room] += more
+	return strconv.AppendInt(nil, int64(a.said[room]), 10)
 }
 
 func (w *world) record(a *actor, room string, m wire.Message, answer broker.Accepted) {
@@ -318,6 +340,14 @@ func (w *world) read(a *actor) {
 			w.gap(a, v, e)
 		case "message":
 			w.message(a, v, e)
+			if v.heard == nil {
+				v.heard = map[string]int{}
+			}
+			v.heard[string(e.From)] = number(e.Data)
+		case "signal":
+			if last, at := v.heard[string(e.From)], number(e.Data); !v.in || last > at {
+				w.t.Errorf("%s in %s: the signal that %s sent behind its message %d comes behind %d", a.name, e.Room, e.From, at, last)
+			}
 		}
 	}
 }
@@ -350,6 +380,11 @@ func (w *world) joined(a *actor, v *view, e testkit.Event) {
 			v.from, v.until = v.next, end
 		}
 	}
+}
+
+func number(data json.RawMessage) (n int) {
+	_ = json.Unmarshal(data, &n)
+	return n
 }
 
 func (w *world) gap(a *actor, v *view, e testkit.Event) {

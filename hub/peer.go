@@ -68,7 +68,7 @@ type member struct {
 
 	index    int  // in view.members; owned by the shard
 	presence bool // owned by the shard
-	stale    bool // missed a presence event: the next one carries the count alone; owned by the shard
+	stale    bool // missed a presence event: gets the count alone, with the next one or out of the slow lane; owned by the shard
 	watcher  bool // presence as the hub's goroutine sees it
 
 	// guarded by peer.mu
@@ -142,7 +142,13 @@ func (p *Peer) Post(build func(out []byte) []byte) {
 
 // scheduleLocked asks the shard to write out.
 func (p *Peer) scheduleLocked() {
-	if !p.flushing && !p.slow.Load() && len(p.out) > 0 {
+	if !p.slow.Load() && len(p.out) > 0 {
+		p.wantFlushLocked()
+	}
+}
+
+func (p *Peer) wantFlushLocked() {
+	if !p.flushing {
 		p.flushing = true
 		p.shard.flush(p)
 	}

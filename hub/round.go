@@ -6,8 +6,7 @@ import (
 	"hubbub/wire"
 )
 
-// sideBytes is how much signals and presence events of one room may wait for its next round; what is
-// beyond is dropped and counted.
+// sideBytes is how much may wait of one room for its next round until further signals are dropped, and counted.
 const sideBytes = 64 << 10
 
 // sharedRuns is how many different cursors of one room share runs in one round; others get their own.
@@ -20,20 +19,26 @@ type view struct {
 
 	count int // members; owned by the hub's goroutine
 
-	dirty bool // guarded by shard.mu
+	// guarded by shard.mu
+	dirty  bool
+	marked int64 // where the room's log ended when the bit was set last
 
 	// owned by the shard's goroutine
 	members []*member
 	at      time.Time // when the next round is due
 	last    time.Time // when the last round began
-	end     int64     // where the room's log ended then
-	queued  bool      // in shard.due
-	next    int       // of the round under way: members[:next] have been served; 0 between rounds
+	// known is how far the log may be read: where it ended when the shard last took its orders, so that every signal in front of that
+	// has been taken, too. The log itself may have moved on, behind a signal that is still in the queue.
+	known  int64
+	end    int64 // how far the round under way reads: known when it began
+	queued bool  // in shard.due
+	next   int   // of the round under way: members[:next] have been served; 0 between rounds
 	// underway: a round was interrupted; again: there is news since it began; behind: it left somebody behind
 	underway, again, behind bool
 	sides                   []side // for the next round
 	sending                 []side // of the round under way
 	waiting                 int    // bytes in sides
+	latest                  []byte // the count of the last presence event, for who missed it
 }
 
 // side is what passes beside the log: a signal or a presence event.
@@ -46,11 +51,10 @@ type side struct {
 
 // addSide keeps a side for the next round.
 func (v *view) addSide(s *shard, d side) {
-	if v.waiting+len(d.frame) > sideBytes {
+	if d.count != nil {
+		v.latest = d.count
+	} else if v.waiting > 0 && v.waiting+len(d.frame) > sideBytes { // the first is let through, as large as it may be
 		s.hub.stats.sidesDropped.Add(uint64(len(v.members)))
-		for _, m := range v.members {
-			m.stale = m.stale || d.count != nil
-		}
 		return
 	}
 	v.waiting += len(d.frame)
@@ -58,12 +62,13 @@ func (v *view) addSide(s *shard, d side) {
 	s.schedule(v, time.Now())
 }
 
-// appendSides appends what m gets of some sides.
+// appendSides appends what m gets of some sides. A signal whose place m has passed (it comes back from the slow lane, or has just joined) is not
+// for m any more: no signal comes behind what followed it.
 func (m *member) appendSides(dst []byte, sides []side) []byte {
 	for _, d := range sides {
 		switch {
 		case d.count == nil:
-			if d.except != m.peer.id {
+			if d.except != m.peer.id && d.at >= m.cursor {
 				dst = append(dst, d.frame...)
 			}
 		case !m.presence:
@@ -77,14 +82,27 @@ func (m *member) appendSides(dst []byte, sides []side) []byte {
 	return dst
 }
 
-// nextSides splits sides into those that come before the message at cursor, and says where the log is to be read to before the rest.
-func nextSides(sides []side, cursor int64) (now, later []side, limit int64) {
+// nextSides splits sides into those that come before the message at cursor, and says where the log, which is to be read to until, is to be
+// read to before the rest.
+func nextSides(sides []side, cursor, until int64) (now, later []side, limit int64) {
 	for i, d := range sides {
 		if d.at > cursor {
 			return sides[:i], sides[i:], d.at
 		}
 	}
-	return sides, nil, noLimit
+	return sides, nil, until
+}
+
+// firstSignal is the place of the first signal that waits for a round; noLimit: none does.
+func (v *view) firstSignal() int64 {
+	for _, sides := range [...][]side{v.sending, v.sides} {
+		for _, d := range sides {
+			if d.count == nil {
+				return d.at
+			}
+		}
+	}
+	return noLimit
 }
 
 // missSides notes that a member in the slow lane did not get the round's sides.
@@ -105,7 +123,7 @@ func (v *view) missSides(m *member, sides []side) {
 // round writes to every member what its room has for it; more says that it was interrupted, or that somebody is still behind.
 func (s *shard) round(v *view, now time.Time) (more bool) {
 	if !v.underway {
-		v.last, v.end = now, v.room.log.end.Load()
+		v.last, v.end = now, v.known
 		v.underway, v.again, v.behind = true, false, false
 		v.sending, v.sides, v.waiting = v.sides, nil, 0
 	}
@@ -141,19 +159,20 @@ func (s *shard) serve(v *view, m *member) {
 	if m.left || p.gone {
 		return
 	}
-	s.serveLocked(v, m, v.sending)
+	s.serveLocked(v, m, v.sending, v.end)
 	if m.cursor < v.end { // what has come since the round began has its own mark
 		v.behind = v.behind || !p.slow.Load()
 	}
 }
 
-// serveLocked writes out, the sides and one run, in one write, or in as many as it takes to give each side its place among the messages.
-func (s *shard) serveLocked(v *view, m *member, sides []side) {
+// serveLocked writes out, the sides and one run up to the place until, in one write, or in as many as it takes to give each side its place
+// among the messages.
+func (s *shard) serveLocked(v *view, m *member, sides []side, until int64) {
 	if m.peer.dialect != wire.JSON {
 		sides = nil
 	}
 	for {
-		now, later, limit := nextSides(sides, m.cursor)
+		now, later, limit := nextSides(sides, m.cursor, until)
 		before := m.cursor
 		s.pieceLocked(v, m, now, limit)
 		if len(later) == 0 {
@@ -172,7 +191,7 @@ func (s *shard) pieceLocked(v *view, m *member, sides []side, limit int64) {
 	p := m.peer
 	var r *run
 	var b []byte
-	if m.cursor < v.room.log.end.Load() {
+	if m.cursor < limit {
 		r = s.runFor(v.room, p, m.cursor, limit)
 		if r.kind == stepHole || r.kind == stepEpoch {
 			v.missSides(m, sides)

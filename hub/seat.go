@@ -1,6 +1,10 @@
 package hub
 
-import "slices"
+import (
+	"slices"
+
+	"hubbub/wire"
+)
 
 // add gives a member its cursor and writes `joined`, with what the log has for it, in the same step.
 func (s *shard) add(o *order) {
@@ -23,47 +27,51 @@ func (s *shard) add(o *order) {
 	if p.slow.Load() {
 		return
 	}
-	if m.cursor >= m.room.log.end.Load() {
+	if m.cursor >= o.end {
 		p.scheduleLocked()
 		return
 	}
-	s.serveAloneLocked(v, m)
-	if m.cursor < m.room.log.end.Load() && !p.slow.Load() && !m.left {
+	s.serveAloneLocked(m, o.end)
+	if m.cursor < o.end && !p.slow.Load() && !m.left {
 		p.goSlowLocked()
 	}
 }
 
-// serveAloneLocked writes to one member outside of a round.
-func (s *shard) serveAloneLocked(v *view, m *member) {
-	s.serveLocked(v, m, nil) // a round under way comes with its sides by itself
-	s.endRuns()
+// serveAloneLocked writes to one member, if its peer is in the fast lane, outside of a round.
+func (s *shard) serveAloneLocked(m *member, until int64) {
+	p := m.peer
+	if m.cursor < until && !p.slow.Load() && !m.left && !p.gone {
+		s.serveLocked(m.view, m, nil, until) // a round comes with its sides by itself
+		s.endRuns()
+	}
 }
 
-// remove takes a member's cursor away.
-func (s *shard) remove(m *member) {
-	v, i := m.view, m.index
-	if i < v.next { // the round under way has served it: keep who takes its place among the served
-		v.next--
-		v.members[i] = v.members[v.next]
-		v.members[i].index = i
-		i = v.next
-	}
-	last := len(v.members) - 1
-	v.members[i] = v.members[last]
-	v.members[i].index = i
-	v.members[last] = nil
-	v.members = v.members[:last]
+// rejoin writes `joined` to a member behind all that lies before it, so that its position tells what the client has been given: who is in the
+// slow lane is told of the place that it has reached, not of the log's end.
+func (s *shard) rejoin(o *order) {
+	m, p := o.member, o.peer
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.serveAloneLocked(m, min(o.end, m.view.firstSignal()))
+	o.frames = frame(wire.AppendJoined(nil, o.ref, m.room.name, m.room.log.before(m.cursor), o.count))
+	p.answerLocked(o)
+}
+
+// remove takes a member's cursor away, and writes `left`.
+func (s *shard) remove(o *order) {
+	m := o.member
+	v := m.view
+	v.members, v.next = without(v.members, v.next, m.index, func(m *member, at int) { m.index = at })
 
 	p := m.peer
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.slow.Load() && !m.left && !p.gone && m.cursor < m.room.log.end.Load() {
-		s.serveAloneLocked(v, m) // what came before the leave
-	}
+	s.serveAloneLocked(m, o.end) // what came before the leave
 	m.left = true
 	if at := slices.Index(p.members, m); at >= 0 {
 		p.members = slices.Delete(p.members, at, at+1)
 	}
+	p.answerLocked(o)
 }
 
 // answer appends the frames of an order, and notes which command they answer.
@@ -73,6 +81,10 @@ func (p *Peer) answer(o *order) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.answerLocked(o)
+}
+
+func (p *Peer) answerLocked(o *order) {
 	if o.room != "" {
 		p.movedLocked(o.room)
 	}
@@ -94,12 +106,19 @@ func (p *Peer) movedLocked(room string) {
 	}
 }
 
-// flushNow writes what waits in out. On the shard's goroutine.
+// flushNow writes what waits in out, and the count to who missed a presence event in the slow lane and is back. On the shard's goroutine.
 func (p *Peer) flushNow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.flushing = false
-	if !p.slow.Load() && !p.gone {
-		p.flushLocked()
+	if p.slow.Load() || p.gone {
+		return
 	}
+	for _, m := range p.members {
+		if m.stale && m.presence {
+			p.appendOutLocked(m.view.latest)
+			m.stale = false
+		}
+	}
+	p.flushLocked()
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"hubbub/wire"
 )
 
 const (
@@ -53,6 +55,7 @@ const (
 	orderAttach   orderKind = iota // the peer has a socket
 	orderAdd                       // a cursor, behind its `joined`
 	orderRemove                    // a cursor goes, before its `left`
+	orderRejoin                    // a member's `joined` once more
 	orderAnswer                    // frames for one peer
 	orderSide                      // a signal or a presence event for a view
 	orderPresence                  // a member wants presence events, or no longer
@@ -68,6 +71,9 @@ type order struct {
 	frames  []byte
 	counted bool       // it answers a command that counts as unanswered
 	room    string     // the one whose join or leave it answers, if it does
+	end     int64      // orderAdd, orderRemove, orderRejoin: where the room's log ended
+	count   int        // orderRejoin: the clients in the room
+	ref     wire.Ref   // orderRejoin
 	side    side       // orderSide
 	view    *view      // orderSide
 	on      bool       // orderPresence
@@ -87,9 +93,10 @@ func (s *shard) order(o order) {
 	s.poke()
 }
 
-// mark sets the view's dirty bit. It never blocks.
-func (s *shard) mark(v *view) {
+// mark sets the view's dirty bit: its room's log ends at end now. It never blocks.
+func (s *shard) mark(v *view, end int64) {
 	s.mu.Lock()
+	v.marked = end
 	if !v.dirty {
 		v.dirty = true
 		s.dirty = append(s.dirty, v)
@@ -150,7 +157,7 @@ func (s *shard) pass() time.Duration {
 	orders, dirty, flushs := s.orders, s.dirty, s.flushs
 	s.orders, s.dirty, s.flushs = s.spare.orders[:0], s.spare.dirty[:0], s.spare.flushs[:0]
 	for _, v := range dirty {
-		v.dirty = false
+		v.dirty, v.known = false, v.marked
 	}
 	s.mu.Unlock()
 
@@ -228,8 +235,9 @@ func (s *shard) do(o *order) {
 	case orderAdd:
 		s.add(o)
 	case orderRemove:
-		s.remove(o.member)
-		o.peer.answer(o)
+		s.remove(o)
+	case orderRejoin:
+		s.rejoin(o)
 	case orderAnswer:
 		o.peer.answer(o)
 	case orderSide:
@@ -250,18 +258,26 @@ func (s *shard) do(o *order) {
 // forget takes a peer out of the sweep.
 func (s *shard) forget(p *Peer) {
 	if i := p.sweepIndex; i < len(s.peers) && s.peers[i] == p {
-		if i < s.sweepAt { // it has been pinged in this interval: keep who takes its place among those
-			s.sweepAt--
-			s.peers[i] = s.peers[s.sweepAt]
-			s.peers[i].sweepIndex = i
-			i = s.sweepAt
-		}
-		last := len(s.peers) - 1
-		s.peers[i] = s.peers[last]
-		s.peers[i].sweepIndex = i
-		s.peers[last] = nil
-		s.peers = s.peers[:last]
+		s.peers, s.sweepAt = without(s.peers, s.sweepAt, i, func(p *Peer, at int) { p.sweepIndex = at })
 	}
+}
+
+// without takes list[i] out of a list whose first done elements have had their turn, and keeps who has had it apart from who has not. The order
+// is lost otherwise; placed is told where whoever moved is now.
+func without[T any](list []T, done, i int, placed func(e T, at int)) ([]T, int) {
+	move := func(from, to int) {
+		list[to] = list[from]
+		placed(list[to], to)
+	}
+	if i < done {
+		done--
+		move(done, i)
+		i = done
+	}
+	last := len(list) - 1
+	move(last, i)
+	clear(list[last:])
+	return list[:last], done
 }
 
 // dueViews is a heap by view.at, for container/heap.

@@ -138,9 +138,10 @@ func (s *signal) do(h *Hub) {
 
 // mark makes the room dirty where it has members.
 func (h *Hub) mark(r *room) {
+	end := r.log.end.Load()
 	for _, v := range r.views {
 		if v != nil {
-			v.shard.mark(v)
+			v.shard.mark(v, end)
 		}
 	}
 }

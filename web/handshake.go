@@ -17,13 +17,13 @@ import (
 const protocolJSON = "hubbub.v1"
 
 // handshake decides whether a request becomes a connection, and as what. The upgrader behind it is laxer than RFC 6455 and answers
-// every refusal alike, so nothing reaches it that was not accepted here. rawID is the path's last segment, not yet decoded.
+// every refusal alike, so nothing reaches it that was not accepted here. rawID is the rest of the path, not yet decoded.
 // The request it returns holds copies only: what fasthttp hands out is overwritten by the next request.
 func (s *Server) handshake(ctx *fasthttp.RequestCtx, rawID string) (client.Request, error) {
 	none := client.Request{}
 	h := &ctx.Request.Header
-	if !h.IsGet() {
-		return none, methodNotAllowed("GET")
+	if !h.IsGet() && !h.IsHead() {
+		return none, methodNotAllowed(methods)
 	}
 	id, err := url.PathUnescape(rawID)
 	if err != nil {
@@ -59,8 +59,8 @@ func (s *Server) handshake(ctx *fasthttp.RequestCtx, rawID string) (client.Reque
 
 // checkUpgrade looks at the headers of RFC 6455, section 4.2.1.
 func checkUpgrade(h *fasthttp.RequestHeader) error {
-	// HTTP/1.0 knows no Upgrade: it is there by accident.
-	if !h.IsHTTP11() || !lists(h.PeekAll("Upgrade"), "websocket") || !lists(h.PeekAll("Connection"), "upgrade") {
+	// HTTP/1.0 and HEAD know no Upgrade: it is there by accident.
+	if !h.IsHTTP11() || h.IsHead() || !lists(h.PeekAll("Upgrade"), "websocket") || !lists(h.PeekAll("Connection"), "upgrade") {
 		return upgradeRequired("this address takes WebSocket handshakes only: connect with ws:// or wss://")
 	}
 	if versions := h.PeekAll("Sec-WebSocket-Version"); len(versions) != 1 || string(versions[0]) != "13" {

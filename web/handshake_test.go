@@ -44,17 +44,20 @@ func TestRefusedRequests(t *testing.T) {
 		{"the id .", get("/ws/.", good), 400, wire.BadRequest},
 		{"the id ..", get("/ws/%2e%2e", good), 400, wire.BadRequest},
 		{"an id of 129 bytes", get("/ws/"+long, good), 400, wire.BadRequest},
-		{"no id", get("/ws/", good), 404, codeNotFound},
-		{"no id, no slash", get("/ws", good), 404, codeNotFound},
-		{"two segments", get("/ws/a/b", good), 404, codeNotFound},
-		{"a slash behind the id", get("/ws/a/", good), 404, codeNotFound},
-		{"two slashes", get("/ws//a", good), 404, codeNotFound},
+		{"no id", get("/ws/", good), 400, wire.BadRequest},
+		{"no id, no upgrade", get("/ws/", host), 400, wire.BadRequest},
+		{"no id, no slash", get("/ws", good), 400, wire.BadRequest},
+		{"two segments", get("/ws/a/b", good), 400, wire.BadRequest},
+		{"a slash behind the id", get("/ws/a/", good), 400, wire.BadRequest},
+		{"two slashes", get("/ws//a", good), 400, wire.BadRequest},
+		{"steps up and down", get("/ws/a/../b", good), 400, wire.BadRequest},
 		{"another case", get("/WS/a", good), 404, codeNotFound},
 		{"nowhere", get("/<script>alert(1)</script>", host), 404, codeNotFound},
 
 		// The method and the version of HTTP.
 		{"POST", "POST /ws/a HTTP/1.1\r\n" + good + "\r\n", 405, codeMethod},
-		{"HEAD", "HEAD /ws/a HTTP/1.1\r\n" + good + "\r\n", 405, codeMethod},
+		{"HEAD", "HEAD /ws/a HTTP/1.1\r\n" + good + "\r\n", 426, codeUpgrade},
+		{"HEAD of no id", "HEAD /ws/ HTTP/1.1\r\n" + host + "\r\n", 400, wire.BadRequest},
 		{"PUT to the page", "PUT / HTTP/1.1\r\n" + host + "Content-Length: 0\r\n\r\n", 405, codeMethod},
 		{"a method that nobody knows", "BREW /ws/a HTTP/1.1\r\n" + good + "\r\n", 405, codeMethod},
 		{"HTTP/1.0", "GET /ws/a HTTP/1.0\r\n" + good + "\r\n", 426, codeUpgrade},
@@ -170,8 +173,8 @@ func expectProblem(t *testing.T, r reply, status int, code wire.Code, bodiless b
 			t.Errorf("426 with %v", r.header)
 		}
 	case 405:
-		if r.header.Get("Allow") == "" {
-			t.Error("405 without Allow")
+		if allow := r.header.Get("Allow"); allow != "GET, HEAD" {
+			t.Errorf("405 with Allow: %q", allow)
 		}
 	case 400:
 		if !r.closed {

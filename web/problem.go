@@ -45,6 +45,9 @@ func badRequest(detail string) *problem {
 	return newProblem(fasthttp.StatusBadRequest, wire.BadRequest, detail)
 }
 
+// methods are those of every address: what can be read has a HEAD, too.
+const methods = "GET, HEAD"
+
 func methodNotAllowed(allow string) *problem {
 	return newProblem(fasthttp.StatusMethodNotAllowed, codeMethod, "use one of the methods that the Allow header names", [2]string{"Allow", allow})
 }

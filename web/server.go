@@ -112,7 +112,7 @@ func (s *Server) newApp() *fiber.App {
 	server.ConnState = s.connState
 
 	s.routes(app)
-	app.All("/ws/:client", s.upgrade)
+	app.All("/ws/*", s.upgrade) // all that follows is the client id, so that an empty one or one with a slash is told what is wrong with it
 	return app
 }
 
@@ -130,7 +130,7 @@ func (s *Server) guard(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 			return
 		}
 		if !slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
-			methodNotAllowed("GET, HEAD").answer(ctx)
+			methodNotAllowed(methods).answer(ctx)
 			return
 		}
 		next(ctx)

@@ -19,7 +19,7 @@ import (
 // runs in between, so whatever becomes of that write, a connection waits in s.opened until handOver or connState takes it.
 func (s *Server) upgrade(c *fiber.Ctx) error {
 	ctx := c.Context()
-	r, err := s.handshake(ctx, c.Params("client"))
+	r, err := s.handshake(ctx, c.Params("*"))
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // Log is one bounded log: a ring that grows and shrinks. The zero value is an empty log. It is written through its Set
-// only; Read, Tail, Newest, Bounds and Len may be called from any goroutine.
+// only; Read, Tail, Bounds and Len may be called from any goroutine.
 type Log[E Entry] struct {
 	Owner any // whose log this is, for Set.Emptied; set before the first Append. This package never looks at it
 
@@ -54,16 +54,6 @@ func (l *Log[E]) Tail(dst []E, bytes int64) []E {
 		}
 	}
 	return l.copy(dst, i, l.n-i)
-}
-
-// Newest is the entry appended last, if it is still there.
-func (l *Log[E]) Newest() (e E, ok bool) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if l.n == 0 {
-		return e, false
-	}
-	return *l.at(l.n - 1), true
 }
 
 // Bounds are the Seq of the oldest and of the newest entry; ok is false when there is none.

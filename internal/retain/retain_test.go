@@ -108,10 +108,10 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestTailNewestBounds(t *testing.T) {
+func TestTailBounds(t *testing.T) {
 	set, l := NewSet[entry](Limits{}), new(Log[entry])
-	if _, ok := l.Newest(); ok || len(l.Tail(nil, 9)) != 0 {
-		t.Error("an empty log has a newest entry")
+	if len(l.Tail(nil, 9)) != 0 {
+		t.Error("an empty log has a tail")
 	}
 	if _, _, ok := l.Bounds(); ok {
 		t.Error("an empty log has bounds")
@@ -123,9 +123,6 @@ func TestTailNewestBounds(t *testing.T) {
 		if tail := l.Tail(nil, bytes); tail[0].seq != want || tail[len(tail)-1].seq != 5 {
 			t.Errorf("Tail(%d) = %v, want it to begin with %d", bytes, tail, want)
 		}
-	}
-	if e, ok := l.Newest(); !ok || e.seq != 5 {
-		t.Errorf("Newest() = %v, %v", e, ok)
 	}
 	if first, last, ok := l.Bounds(); first != 1 || last != 5 || !ok {
 		t.Errorf("Bounds() = %d, %d, %v", first, last, ok)
@@ -242,7 +239,6 @@ func TestReadersBesideTheOwner(t *testing.T) {
 					from = e.seq + 1
 				}
 				l.Bounds()
-				l.Newest()
 				l.Tail(nil, 3)
 				set.Bytes()
 			}
