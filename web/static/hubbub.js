@@ -55,7 +55,7 @@ export class Hubbub extends Emitter {
     const problem = roomProblem(name);
     if (problem) throw new TypeError(problem);
     const room = new Room(name, options, this.#forRooms);
-    if (this.#over) room.fail(this.#over);
+    if (this.#over) this.#stopRoom(room);
     this.#rooms.set(name, room);
     if (this.#connection.live) room.connected();
     return room;
@@ -119,10 +119,12 @@ export class Hubbub extends Emitter {
   #stop(error) {
     this.#over = error;
     this.#outbox.failAll(error);
-    for (const room of this.#rooms.values()) {
-      if (error.code === "closed") room.end(error);
-      else room.fail(error);
-    }
+    for (const room of this.#rooms.values()) this.#stopRoom(room);
+  }
+
+  #stopRoom(room) {
+    if (this.#over.code === "closed") room.end(this.#over);
+    else room.fail(this.#over);
   }
 
   #onTick(now) {

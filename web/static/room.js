@@ -13,6 +13,7 @@ export class Room extends Emitter {
   #joinRef = null; // of the join on this connection
   #joinAgain; // timer, if the hub asked for a pause
   #refusal = null; // why we are not in, if there is no hope at the moment
+  #ended = false; // there will never be
   #waiting = []; // calls of ready
   #streams = new Set();
   #fresh = true; // no message was handed on yet: the first may have any offset
@@ -71,7 +72,8 @@ export class Room extends Emitter {
 
   [Symbol.asyncIterator]() {
     const stream = new Stream((ended) => this.#streams.delete(ended));
-    if (this.#refusal) stream.fail(this.#refusal);
+    if (this.#ended) stream.end();
+    else if (this.#refusal) stream.fail(this.#refusal);
     else this.#streams.add(stream);
     return stream;
   }
@@ -122,6 +124,7 @@ export class Room extends Emitter {
 
   /** Nothing will come any more. */
   end(error) {
+    this.#ended = true;
     this.disconnected();
     for (const stream of this.#streams) stream.end();
     this.fail(error);
