@@ -78,6 +78,11 @@ export class Room extends Emitter {
     return stream;
   }
 
+  /** Whoever has left, from within a listener too, hears nothing more. */
+  emit(name, detail) {
+    if (!this.#ended) super.emit(name, detail);
+  }
+
   // ---- called by the client alone -----------------------------------------------------------------------------
 
   connected() {
@@ -166,9 +171,10 @@ export class Room extends Emitter {
       this.#floor = end.offset;
       this.#fresh = last > 0;
     } else {
-      // Nothing seen and nothing there: the hub speaks of no gap, whatever the epoch.
-      if (this.position.offset === 0 && end.offset === 0) this.position = end;
-      behind = this.position.epoch === end.epoch ? Math.max(0, end.offset - this.position.offset) : null;
+      const { epoch, offset } = this.position;
+      // Else the hub's next word is that another log begins.
+      if (epoch === end.epoch && offset <= end.offset) behind = end.offset - offset;
+      else behind = null;
       this.#target = end;
       this.#count = 0;
       this.#missed = 0;
@@ -176,7 +182,9 @@ export class Room extends Emitter {
     }
     for (const { resolve } of this.#waiting.splice(0)) resolve();
     this.emit("joined", { position: end, count, resumed, behind });
-    this.#lookForEnd();
+    if (behind !== null) this.#lookForEnd();
+    // In an empty log the hub speaks of no other one. But what was said in ours since is gone with it.
+    else if (this.position.offset === 0 && end.offset === 0) this.#onGap({ reason: "epoch", epoch: end.epoch });
   }
 
   #onMessage(frame) {

@@ -112,13 +112,31 @@ test("an epoch that begins while we are there", async (t) => {
   assert.deepEqual(r.told().slice(1), [["gap", { reason: "epoch", epoch: "b", count: null }], ["b", 1, Infinity], ["caughtup", { count: 0, missed: 0, anew: false }]]);
 });
 
-test("nothing seen and nothing there: no gap to speak of, whatever the epoch", async (t) => {
+test("an empty log again, but another one: the hub says nothing of it, we do", async (t) => {
   const r = await roomIn(t, { last: 50 });
   r.connect("a", 0);
   await r.reconnect();
   assert.deepEqual(r.connect("b", 0).after, at("a", 0));
   r.message(1);
-  assert.deepEqual(r.told(), [["caughtup", { count: 0, missed: 0, anew: false }], ["b", 1]]);
+  await r.reconnect();
+  r.connect("b", 1);
+  assert.deepEqual(r.told(), [
+    ["gap", { reason: "epoch", epoch: "b", count: null }],
+    ["caughtup", { count: 0, missed: 0, anew: true }],
+    ["b", 1, Infinity],
+    ["caughtup", { count: 0, missed: 0, anew: false }],
+  ]);
+});
+
+test("a log that is shorter than what we have begins anew, though it has the same name", async (t) => {
+  const r = await roomIn(t, { after: at("a", 9) });
+  const joined = [];
+  r.room.on("joined", ({ behind }) => joined.push(behind));
+  r.connect("a", 2);
+  assert.deepEqual([joined, r.told()], [[null], []]);
+  r.say({ type: "gap", epoch: "a", reason: "epoch" });
+  r.message(1, 2);
+  assert.deepEqual(r.told().slice(1), [["a", 1, Infinity], ["a", 2], ["caughtup", { count: 2, missed: 0, anew: true }]]);
 });
 
 test("echo: false: no listener hears it, its offset counts, and its coming is an answer", async (t) => {
@@ -227,6 +245,14 @@ test("left and joined again: what belongs to the earlier stay is nobody's", asyn
   assert.deepEqual(r.socket.take(), []);
   assert.deepEqual(heard, [8]);
   assert.deepEqual(r.told(), []);
+});
+
+test("left from within a listener: nothing more comes", async (t) => {
+  const r = await roomIn(t);
+  r.connect("a", 5);
+  r.room.on("gap", () => r.room.leave());
+  r.message(7, 8);
+  assert.deepEqual(r.told(), [["gap", { reason: "lost", epoch: "a", from: 6, to: 6, count: 1 }]]);
 });
 
 test("names that are none are refused where they are said", async (t) => {
