@@ -66,7 +66,7 @@ async function chatter(member, enough, publish) {
 
 const numbered = (count) => Array.from({ length: count }, (_, i) => i + 1);
 
-test("hundreds of cuts: every member has every message once and in order, and every publish that resolved is there", async (t) => {
+test("hundreds of cuts: every member has every message once and in order, and every publish that resolved is there", { timeout: 50_000 }, async (t) => {
   const { members, calm, cuts } = await town(t, "--history-messages", "100000");
   const iterated = [];
   const loop = (async () => {
@@ -99,7 +99,7 @@ test("hundreds of cuts: every member has every message once and in order, and ev
   assert.deepEqual(iterated, members[0].heard);
 });
 
-test("cuts, and little is kept: each offset is a message or in a gap, in its place", async (t) => {
+test("cuts, and little is kept: each offset is a message or in a gap, in its place", { timeout: 50_000 }, async (t) => {
   const { members, calm, cuts, random } = await town(t, "--history-messages", "20");
   calm(false);
   const enough = () => cuts() >= 150;
@@ -144,7 +144,7 @@ test("cuts, and little is kept: each offset is a message or in a gap, in its pla
   t.diagnostic(`${cuts()} cuts, ${acked.length} messages, ${gaps} gaps`);
 });
 
-test("the hub is killed and comes back without memory: a gap says so, and each life is complete from where it began", async (t) => {
+test("the hub is killed and comes back without memory: a gap says so, and each life is complete from where it began", { timeout: 50_000 }, async (t) => {
   const { server, members, calm, cuts } = await town(t);
   calm(false);
   let killed = 0;
