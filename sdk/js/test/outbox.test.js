@@ -70,11 +70,12 @@ test("it is bounded, in commands and in bytes, and what is alone always fits", a
   small.add(1, "ä".repeat(6)); // 12 bytes
   small.add(2, "");
   small.outbox.settle(1, "p1");
-  small.add(3, "x".repeat(10));
-  small.add(4, "x");
+  small.add(3, "xxx");
+  small.add(4, "x".repeat(7));
+  small.add(5, "x");
   await settle();
   assert.deepEqual(few.fates, [[4, "queue_full"]]);
-  assert.deepEqual(small.fates, [[2, "queue_full"], [1, "p1"], [4, "queue_full"]]);
+  assert.deepEqual(small.fates, [[2, "queue_full"], [1, "p1"], [5, "queue_full"]]);
   const none = outboxWith();
   for (let ref = 1; ref <= 1000; ref++) none.add(ref);
   await assert.rejects(none.add(1001), { code: "queue_full", message: /^1000 commands of 3893 bytes wait .*: wait for some/ });
