@@ -113,6 +113,7 @@ test("close: nothing more happens, and everything is told so", async (t) => {
   assert.equal(w.hub.signal("lobby", 1), false);
   assert.equal(await fate(w.hub.join("attic").ready()), "closed");
   w.hub.retry();
+  await settle();
   await w.pass(120_000);
   assert.equal(w.sockets.length, 1);
   assert.deepEqual(w.states, ["connecting", "live", "closed"]);
