@@ -198,12 +198,15 @@ export class Connection {
     globalThis.document?.[addOrRemove]("visibilitychange", this.#onVisibility);
   }
 
-  #onNetwork = () => {
-    if (this.live) this.doubt();
-    else this.retry();
+  /** The network went or came back, perhaps as another one: what was connected need not be any more. */
+  #onNetwork = ({ type }) => {
+    if (this.live) this.#probe();
+    else if (type === "online") this.retry();
   };
 
   #onVisibility = () => {
-    if (globalThis.document.visibilityState !== "hidden") this.#onNetwork();
+    if (globalThis.document.visibilityState === "hidden") return;
+    if (this.live) this.doubt();
+    else this.retry();
   };
 }

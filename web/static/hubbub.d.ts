@@ -33,7 +33,8 @@ export type WebSocketConstructor = new (url: string, protocols: string[]) => Web
  * - `connecting`: there was none yet
  * - `live`
  * - `offline`: it was lost at `since`, and comes back by itself
- * - `refused`: the hub said not to come back unchanged (`code` is from 4500 to 4999); only retry() tries again
+ * - `refused`: the hub said not to come back unchanged (`code` is from 4500 to 4999), or a socket cannot even be made from here
+ *   (no `code`); only retry() tries again
  * - `closed`: close() was called
  */
 export interface State {
@@ -49,6 +50,7 @@ export interface State {
 }
 
 export interface HubEvents {
+  /** Whenever something in it changes, `retryAt` too. */
   state: State;
   /** An error that belongs to no room and to no promise. */
   error: HubbubError;
@@ -85,7 +87,10 @@ export class Hubbub {
    */
   publish(room: string, data: unknown, options?: PublishOptions): Promise<Position>;
 
-  /** Sends to whoever is in the room at this moment, and to nobody later. False if there was no connection: then it is not sent. */
+  /**
+   * Sends to whoever is in the room at this moment, and to nobody later. False if there was no connection: then it is not sent.
+   * @throws HubbubError too_large
+   */
   signal(room: string, data: unknown): boolean;
 
   /** How many bytes a publish is as it is sent; what limits.message counts. */
@@ -97,7 +102,10 @@ export class Hubbub {
   /** Tries at once to connect, in place of waiting; also after the hub has refused. */
   retry(): void;
 
-  /** Ends the connection for good. What has no answer by now is rejected with "closed", though it may have arrived. */
+  /**
+   * Ends the connection for good; until then a Node program does not end by itself. What has no answer by now is rejected
+   * with "closed", though it may have arrived.
+   */
   close(): void;
 }
 
@@ -180,7 +188,7 @@ export class Room implements AsyncIterable<Received> {
   readonly name: string;
   /** Whether the hub counts us in at this moment. */
   readonly joined: boolean;
-  /** Everything up to here was handed on; null before the first `joined`. Keep it to go on with `after` later. */
+  /** Everything up to here was handed on; null before the first `joined` if there was no `after`. Keep it to go on with later. */
   readonly position: Position | null;
 
   on<E extends keyof RoomEvents>(event: E, listener: (detail: RoomEvents[E]) => void): () => void;

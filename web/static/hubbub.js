@@ -2,7 +2,7 @@ import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { Outbox } from "./outbox.js";
 import { Room } from "./room.js";
-import { HubbubError, byteLength, clientProblem, encodePayload, isPassing, roomProblem } from "./rules.js";
+import { HubbubError, byteLength, clientProblem, encodePayload, isPassing, roomProblem, tooLarge } from "./rules.js";
 
 export { Roster } from "./roster.js";
 export { HubbubError, clientProblem, roomProblem } from "./rules.js";
@@ -70,7 +70,11 @@ export class Hubbub extends Emitter {
   }
 
   signal(room, data) {
-    return this.#send({ type: "signal", room, ...encodePayload(data) });
+    const frame = encode({ type: "signal", room, data });
+    const bytes = byteLength(frame);
+    // The hub would close the connection over it, and nobody would know which command it meant.
+    if (bytes > this.limits.message) throw tooLarge(bytes, this.limits.message);
+    return this.#send(frame);
   }
 
   sizeOf(room, data) {
@@ -107,7 +111,7 @@ export class Hubbub extends Emitter {
       for (const room of this.#rooms.values()) room.connected();
       this.#flush();
     } else {
-      if (state.code === 1009) this.#outbox.failLargest(new HubbubError("too_large", "the hub found it too big"));
+      if (state.code === 1009) this.#outbox.failLargest();
       for (const room of this.#rooms.values()) room.disconnected();
       this.#outbox.unsend();
     }
@@ -163,9 +167,9 @@ export class Hubbub extends Emitter {
     if (code !== "not_joined") this.emit("error", error);
   }
 
-  #send(command) {
+  #send(frame) {
     if (!this.#connection.live) return false;
-    this.#connection.send(JSON.stringify(command));
+    this.#connection.send(frame);
     return true;
   }
 
@@ -193,7 +197,7 @@ export class Hubbub extends Emitter {
 
   #forRooms = {
     ref: () => ++this.#lastRef,
-    send: (command) => this.#send(command),
+    send: (command) => this.#send(encode(command)),
     ask: (question) => this.#request(question),
     publish: (room, data, options) => this.publish(room, data, options),
     signal: (room, data) => this.signal(room, data),
@@ -208,7 +212,7 @@ export class Hubbub extends Emitter {
   #leave(room) {
     if (this.#rooms.get(room.name) !== room) return;
     this.#rooms.delete(room.name);
-    if (room.hopeful) this.#send({ type: "leave", room: room.name });
+    if (room.hopeful) this.#send(encode({ type: "leave", room: room.name }));
     room.end(new HubbubError("left", `${room.name} was left`));
   }
 }
@@ -220,7 +224,7 @@ export function newKey() {
 }
 
 function encode({ data, ...command }) {
-  return JSON.stringify(command.type === "publish" ? { ...command, ...encodePayload(data) } : command);
+  return JSON.stringify({ ...command, ...encodePayload(data) });
 }
 
 /** Where the client connects: its name is the last part of the path. */

@@ -1,4 +1,4 @@
-import { HubbubError, byteLength } from "./rules.js";
+import { HubbubError, byteLength, tooLarge } from "./rules.js";
 
 // What the hub has not answered yet, publishes and questions, in their order. It lives across connections: what a lost
 // connection has not answered is sent again on the next one. A publish has the same key then, so that the hub stores it once.
@@ -52,7 +52,7 @@ export class Outbox {
     for (const item of this.#unsent.splice(0)) {
       if (!this.#items.has(item.ref)) continue;
       if (item.bytes > limit) {
-        this.fail(item.ref, new HubbubError("too_large", `${item.bytes} bytes are more than the hub takes (${limit})`));
+        this.fail(item.ref, tooLarge(item.bytes, limit));
       } else if (item.name && item.firstSent && now - item.firstSent > KEY_LIFE) {
         this.fail(item.ref, new HubbubError("uncertain", "it was sent, but the hub's answer never came"));
       } else {
@@ -108,12 +108,12 @@ export class Outbox {
   }
 
   /** The hub has closed with "message too big": the largest one in flight is the one it meant. */
-  failLargest(error) {
+  failLargest() {
     let largest = null;
     for (const item of this.#items.values()) {
       if (item.inFlight && item.bytes > (largest?.bytes ?? 0)) largest = item;
     }
-    if (largest) this.fail(largest.ref, error);
+    if (largest) this.fail(largest.ref, tooLarge(largest.bytes));
   }
 
   failAll(error) {

@@ -87,16 +87,17 @@ export class Room extends Emitter {
 
   connected() {
     this.#joinRef = this.#hub.ref();
-    this.#refusal = null;
     const { last, presence } = this.#options;
     const from = this.position ? { after: this.position } : { last };
     this.#hub.send({ type: "join", ref: this.#joinRef, room: this.name, ...from, presence });
   }
 
+  /** On the next connection the hub may judge otherwise. */
   disconnected() {
     clearTimeout(this.#joinAgain);
     this.joined = false;
     this.#joinRef = null;
+    this.#refusal = null;
     this.#target = null;
   }
 
@@ -175,6 +176,7 @@ export class Room extends Emitter {
       // Else the hub's next word is that another log begins.
       if (epoch === end.epoch && offset <= end.offset) behind = end.offset - offset;
       else behind = null;
+      this.#fresh = false;
       this.#target = end;
       this.#count = 0;
       this.#missed = 0;

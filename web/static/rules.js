@@ -12,6 +12,11 @@ export class HubbubError extends Error {
   }
 }
 
+/** limit is missing where the hub has closed the connection without saying it. */
+export function tooLarge(bytes, limit = "it did not say how many") {
+  return new HubbubError("too_large", `${bytes} bytes are more than the hub takes (${limit})`);
+}
+
 // ---- coming back ----------------------------------------------------------------------------------------------
 
 const FIRST = 200; // milliseconds

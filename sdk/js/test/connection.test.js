@@ -90,7 +90,7 @@ for (const code of [4500, 4502, 4503, 4999]) {
     await w.pass(120_000);
     assert.equal(w.sockets.length, 1);
     w.hub.retry();
-    await settle();
+    assert.equal(await fate(room.ready()), "pending");
     assert.equal(w.sockets.length, 2);
     const later = room.publish("again");
     await w.live();
@@ -205,8 +205,9 @@ test("it wakes up when the network is back and when the tab is looked at", async
     w.socket.drop();
     await w.next();
   }
+  let tries;
   for (const wake of [() => page.fire("online"), () => page.show("visible")]) {
-    const tries = w.sockets.length;
+    tries = w.sockets.length;
     w.socket.drop();
     page.show("hidden");
     await settle();
@@ -216,14 +217,28 @@ test("it wakes up when the network is back and when the tab is looked at", async
     assert.equal(w.sockets.length, tries + 1);
     wake(); // one try at a time
     await settle();
-    assert.equal(w.sockets.length, tries + 1);
+    assert.equal(w.sockets.length, ++tries);
   }
+  w.socket.drop();
+  page.fire("offline");
+  await settle();
+  assert.equal(w.sockets.length, tries);
+  page.fire("online");
+  await settle();
+
   const socket = await w.live();
+  const pings = () => socket.take("ping").length;
   page.show("visible");
-  assert.deepEqual(socket.take("ping"), [], "it has just heard from the hub");
+  assert.equal(pings(), 0, "it has just heard from the hub");
+  page.fire("offline");
+  page.fire("online");
+  assert.equal(pings(), 1, "it may have been another network");
+  socket.say({ type: "pong" });
   await w.pass(6_000);
+  page.show("hidden");
+  assert.equal(pings(), 0);
   page.show("visible");
-  assert.equal(socket.take("ping").length, 1);
+  assert.equal(pings(), 1);
   w.hub.close();
   page.fire("online");
   await w.pass(60_000);

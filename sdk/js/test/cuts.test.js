@@ -21,7 +21,7 @@ async function until(true_, what) {
   }
 }
 
-/** A hub, and the roads to it: one for each member. */
+/** A hub, its members, and a road for each of them. */
 async function town(t, ...args) {
   t.diagnostic(`SEED=${seed}`);
   const random = randomFrom(seed);
@@ -32,16 +32,21 @@ async function town(t, ...args) {
     await server.stop("SIGKILL");
   });
   for (let i = 0; i < MEMBERS; i++) {
-    const road = await new Cutter(server.port, random).listen();
     const client = `member ${i}`;
-    const hub = new Hubbub(road.url, { client, WebSocket });
-    // How long it waits is tested elsewhere: here it comes back at once, as long as there is somebody to come back to.
-    hub.on("state", ({ retryAt }) => retryAt && !road.closed && setImmediate(() => hub.retry()));
-    members.push({ client, hub, road, said: 0, publishes: [], ...hear(hub.join("room")) });
+    const road = await new Cutter(server.port, random).listen();
+    members.push({ client, road, hub: come(road, client), said: 0, publishes: [] });
   }
+  for (const member of members) Object.assign(member, hear(member.hub.join("room")));
   await Promise.all(members.map(({ room }) => room.ready()));
   const calm = (is) => members.forEach(({ road }) => (road.calm = is));
   return { server, random, members, calm, cuts: () => members.reduce((sum, { road }) => sum + road.cuts, 0) };
+}
+
+/** How long it waits is tested elsewhere: here it comes back at once, as long as there is somebody to come back to. */
+function come(road, client) {
+  const hub = new Hubbub(road.url, { client, WebSocket });
+  hub.on("state", ({ retryAt }) => retryAt && !road.closed && setImmediate(() => hub.retry()));
+  return hub;
 }
 
 /** All that a room hands on, in its order: messages as they are, and gaps. */
@@ -68,22 +73,35 @@ const numbered = (count) => Array.from({ length: count }, (_, i) => i + 1);
 
 test("hundreds of cuts: every member has every message once and in order, and every publish that resolved is there", { timeout: 50_000 }, async (t) => {
   const { members, calm, cuts } = await town(t, "--history-messages", "100000");
+  const enough = () => cuts() >= 400;
   const iterated = [];
   const loop = (async () => {
     for await (const message of members[0].room) iterated.push(message);
   })();
 
+  // Somebody comes by again and again, for the last 20 messages and some more, over a road that is no better.
+  const visits = [];
+  const visitor = come(members[1].road, "visitor");
+  t.after(() => visitor.close());
+  const visit = async () => {
+    const { room, heard } = hear(visitor.join("room", { last: 20 }));
+    const end = await new Promise((resolve) => room.on("joined", ({ position }) => resolve(position.offset)));
+    visits.push({ end, heard });
+    await until(() => heard.length >= 30 || enough(), "messages for the visitor");
+    room.leave();
+    if (!enough()) await visit();
+  };
+
   calm(false);
-  const enough = () => cuts() >= 400;
   // The last member does not want to hear itself every third time.
   const silent = (member, nth) => member === members.at(-1) && nth % 3 === 0;
-  await Promise.all(members.map((m) => chatter(m, enough, (data, nth) => m.room.publish(data, { echo: !silent(m, nth) }))));
+  await Promise.all([visit(), ...members.map((m) => chatter(m, enough, (data, nth) => m.room.publish(data, { echo: !silent(m, nth) })))]);
   calm(true);
 
   const acked = (await Promise.all(members.flatMap(({ publishes }) => publishes))).sort((a, b) => a.position.offset - b.position.offset);
   const log = acked.map(({ data, position }) => [position.offset, data]);
   assert.deepEqual(log.map(([offset]) => offset), numbered(log.length), "every publish has a place of its own, and all places are taken");
-  t.diagnostic(`${cuts()} cuts, ${log.length} messages to each of ${MEMBERS} members`);
+  t.diagnostic(`${cuts()} cuts, ${log.length} messages to each of ${MEMBERS} members, ${visits.length} visits`);
 
   for (const member of members) {
     const { client, room, heard } = member;
@@ -97,6 +115,11 @@ test("hundreds of cuts: every member has every message once and in order, and ev
   members[0].room.leave();
   await loop;
   assert.deepEqual(iterated, members[0].heard);
+  for (const { end, heard } of visits) {
+    const begin = Math.max(0, end - 20);
+    assert.deepEqual(heard.map(({ offset, data }) => [offset, data]), log.slice(begin, begin + heard.length), "a visit");
+  }
+  assert(visits.some(({ heard }) => heard.length >= 30));
 });
 
 test("cuts, and little is kept: each offset is a message or in a gap, in its place", { timeout: 50_000 }, async (t) => {

@@ -86,7 +86,7 @@ test("too big for the hub: the largest that is under way", async () => {
   ["a", "ccc", "bb"].forEach((frame, ref) => add(ref, frame));
   flush(1);
   add(4, "dddd");
-  outbox.failLargest({ code: "too_large" });
+  outbox.failLargest();
   await settle();
   assert.deepEqual(fates, [[1, "too_large"]]);
 });
@@ -181,4 +181,5 @@ test("ping measures the way there and back, and signals do not wait", async (t) 
   assert.equal(await ping, 40);
   assert.equal(w.hub.signal("@bob", { typing: true }), true);
   assert.deepEqual(socket.take(), [{ type: "signal", room: "@bob", data: { typing: true } }]);
+  assert.throws(() => w.hub.signal("lobby", "x".repeat(70_000)), { code: "too_large", message: /70\d\d\d bytes .*\(65536\)/ });
 });

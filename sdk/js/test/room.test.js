@@ -79,6 +79,15 @@ test("cut before the first message of a join with last: it comes back for them, 
   assert.deepEqual(r.told().slice(0, 2), [["gap", { reason: "trimmed", epoch: "a", from: 101, to: 103, count: 3 }], ["a", 104, 3]]);
 });
 
+test("cut before the first message: what comes first then is no matter of chance any more", async (t) => {
+  const r = await roomIn(t, { last: 3 });
+  r.connect("a", 10);
+  await r.reconnect();
+  r.connect("a", 15);
+  r.message(13); // 8 to 10 are older than our joining, 11 and 12 should have come
+  assert.deepEqual(r.told(), [["gap", { reason: "lost", epoch: "a", from: 11, to: 12, count: 2 }], ["a", 13, 2]]);
+});
+
 test("a hole is never silent, not even one that the hub forgot to mention", async (t) => {
   const r = await roomIn(t);
   r.connect("a", 5);
