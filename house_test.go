@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"internal/config":     {},
 	"internal/load":       {},
 	"internal/load/bench": {"internal/load"},
-	"internal/metrics":    {"hub", "wire"},
+	"internal/metrics":    {"broker", "hub", "wire"},
 	"internal/retain":     {},
 	"internal/testkit":    {"hub", "wire"},
 }

@@ -54,6 +54,9 @@ func main() {
 // run is the whole program but for signals: it ends in order when ctx does. It returns the exit code.
 func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
 	p, err := config.Parse(new(commands), config.Input{Args: args, Env: env, Help: stdout}, kong.Description(about), kong.Help(help))
+	if err == nil {
+		err = checkRedisURL(p)
+	}
 	if err != nil {
 		complain(stderr, err)
 		if p.Command == "health" {

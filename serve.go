@@ -36,7 +36,14 @@ func serve(ctx context.Context, c *config.Config, stderr io.Writer) error {
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	in := assemble(c, log)
+	in, err := assemble(c, log)
+	if err != nil {
+		page.Close()
+		if admin != nil {
+			admin.Close()
+		}
+		return err
+	}
 	in.start(page, admin, fail)
 	announce(c, log, stderr, page, admin)
 	<-ctx.Done()
@@ -60,6 +67,7 @@ type instance struct {
 	stopping atomic.Bool // what the admin's /readyz looks at
 
 	broker  broker.Broker
+	redis   *broker.Redis // the same, if it is one; else nil
 	hub     *hub.Hub
 	clients *client.Clients
 	web     *web.Server
@@ -69,10 +77,12 @@ type instance struct {
 }
 
 // assemble makes the pieces and tells each of the ones it needs. Nothing runs yet.
-func assemble(c *config.Config, log *slog.Logger) *instance {
-	in := &instance{log: log}
+func assemble(c *config.Config, log *slog.Logger) (in *instance, err error) {
+	in = &instance{log: log}
 	limits := retain.Limits{Messages: c.HistoryMessages, Bytes: int64(c.HistoryBytes), Age: c.HistoryAge, Total: int64(c.HistoryTotal)}
-	in.broker = broker.NewMemory(broker.MemoryOptions{Retention: limits})
+	if in.broker, in.redis, err = newBroker(c, limits, log); err != nil {
+		return nil, err
+	}
 	in.hub = hub.New(hub.Options{
 		Instance: c.Instance, Broker: in.broker, Retention: limits,
 		MaxRooms: c.MaxRooms, Ping: c.Ping, WriteTimeout: c.WriteTimeout, Log: log,
@@ -80,14 +90,25 @@ func assemble(c *config.Config, log *slog.Logger) *instance {
 	in.clients = client.New(in.hub, client.Options{
 		Instance: c.Instance, MaxMessage: int64(c.MaxMessage), MaxRooms: c.MaxRooms, Ping: c.Ping, Log: log,
 	})
-	in.web = web.New(web.Options{Log: log, Open: func(ctx context.Context, r client.Request) (web.Connection, error) {
+	in.web = web.New(web.Options{Log: log, Ready: in.ready, Open: func(ctx context.Context, r client.Request) (web.Connection, error) {
 		opened, err := in.clients.Open(ctx, r)
 		if err != nil {
 			return nil, err // and not a Connection that holds a nil
 		}
 		return opened, nil
 	}})
-	return in
+	return in, nil
+}
+
+// ready says why this instance can do its work no more or not yet, or nil.
+func (in *instance) ready() error {
+	switch {
+	case in.stopping.Load():
+		return errors.New("this instance is stopping")
+	case in.redis != nil:
+		return in.redis.Ready()
+	}
+	return nil
 }
 
 // start runs every part. admin is nil when it is off.
@@ -96,7 +117,8 @@ func (in *instance) start(page, admin net.Listener, fail context.CancelCauseFunc
 		in.running.admin = start("the admin listener", fail, func(ctx context.Context) error {
 			return metrics.Run(ctx, admin, metrics.Options{
 				Stats:   in.hub.Stats,
-				Ready:   func() bool { return !in.stopping.Load() },
+				Ready:   in.ready,
+				Redis:   in.redisStats(),
 				Version: versionName(),
 				Log:     in.log,
 			})
@@ -106,6 +128,14 @@ func (in *instance) start(page, admin net.Listener, fail context.CancelCauseFunc
 	in.running.hub = start("the hub", fail, in.hub.Run)
 	in.running.tidy = start("the tidying", fail, func(ctx context.Context) error { return tidy(ctx, in.hub.Stats) })
 	in.running.web = start("the listener", fail, func(context.Context) error { return in.web.Serve(page) }) // ended by web.Stop
+}
+
+// redisStats is how the broker's figures are had; nil if it is not over Redis.
+func (in *instance) redisStats() func() broker.RedisStats {
+	if in.redis == nil {
+		return nil
+	}
+	return in.redis.Stats
 }
 
 // unready makes the probes say that this instance wants no new clients.

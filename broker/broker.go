@@ -55,6 +55,29 @@ type Sink interface {
 	Signal(room string, m wire.Message)
 }
 
+// Presence is what a broker of several instances has in addition: who is in which room, over all of them. A hub whose broker has
+// it not is alone, and knows by itself. Who dies without a word is gone after a while, and that is told as any leave.
+type Presence interface {
+	// Present says how many connections of client are in the room here now; 0: none any more. It is level-triggered and
+	// never blocks; it may be called from any goroutine. What comes of it is told to the PresenceSink, here as everywhere.
+	Present(room, client string, connections int)
+	// Members lists who is in the room, at most limit of them, by name, and counts all. It blocks, until ctx ends at most.
+	Members(ctx context.Context, room string, limit int) (count int, list []wire.Member, err error)
+}
+
+// PresenceSink is what a Sink has in addition to hear of it. Its method is called as the Sink's own are, for rooms that are watched.
+type PresenceSink interface {
+	Presence(room string, c PresenceChange)
+}
+
+// PresenceChange is who came and who went. With all lists nil something has been missed: of who is in the room nothing is known but the count.
+type PresenceChange struct {
+	Joined []string // with their first connection on any instance
+	Left   []string // with their last
+	Known  []string // what Present said of them is known, and made no difference
+	Count  int      // clients in the room now
+}
+
 // Accepted answers one published message. A Duplicate carries the position of the first publish with its key.
 // Err is a *wire.Error; the message is then not stored, or, when it is Unavailable, possibly stored: the client
 // may retry with the same key.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"sync"
+	"time"
 
 	"hubbub/wire"
 )
@@ -37,6 +38,8 @@ type command struct {
 	cost    int64            // in the inbox's bytes
 	refused int              // that many messages are to be answered with err; msgs is nil, so that nothing is held for them
 	err     *wire.Error      // only with refused
+
+	deadline time.Time // when it is answered at the latest; Redis only
 }
 
 // level is the last thing that was said about watching a room.
@@ -56,8 +59,7 @@ type inbox struct {
 	bytes       int64            // cost of publishes that Run has not finished, refused ones excepted
 	signalBytes int64            // cost of signals, likewise
 	stopped     bool             // Run takes nothing more
-	late        []command        // came after that, for refuseLate
-	refusing    bool             // refuseLate is at it
+	late        refuser          // of what came after that
 
 	// owned by Run's goroutine
 	taken           []command // swapped out, still to be worked on
@@ -74,11 +76,7 @@ func (q *inbox) publish(room string, msgs []wire.Message, done func([]Accepted))
 	defer q.mu.Unlock()
 	switch {
 	case q.stopped:
-		q.late = append(q.late, command{done: done, refused: len(msgs), err: errStopped})
-		if !q.refusing {
-			q.refusing = true
-			go q.refuseLate()
-		}
+		q.late.refuse(command{done: done, refused: len(msgs), err: errStopped})
 		return false
 	case q.bytes > 0 && q.bytes+c.cost > q.limit:
 		c = command{done: done, refused: len(msgs), err: errQueueFull}
@@ -170,14 +168,31 @@ func (q *inbox) stop() {
 	q.stopped = true
 }
 
-// refuseLate answers what came after stop, in its order, and ends when there is no more.
-func (q *inbox) refuseLate() {
+// refuser answers what came when it was too late, in its order, from a goroutine that ends when there is no more: done must
+// not be called from within Publish.
+type refuser struct {
+	mu       sync.Mutex // guards what follows
+	late     []command
+	refusing bool // the goroutine is there
+}
+
+func (r *refuser) refuse(c command) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.late = append(r.late, c)
+	if !r.refusing {
+		r.refusing = true
+		go r.run()
+	}
+}
+
+func (r *refuser) run() {
 	for {
-		q.mu.Lock()
-		late := q.late
-		q.late = nil
-		q.refusing = len(late) > 0
-		q.mu.Unlock()
+		r.mu.Lock()
+		late := r.late
+		r.late = nil
+		r.refusing = len(late) > 0
+		r.mu.Unlock()
 		if len(late) == 0 {
 			return
 		}

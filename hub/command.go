@@ -79,6 +79,9 @@ func (j *join) do(h *Hub) {
 	}
 	if r == nil {
 		r = &room{name: j.Room, log: &roomLog{}, roster: map[string]int{}, views: make([]*view, len(h.shards))}
+		if b, ok := h.o.Broker.(broker.Presence); ok {
+			r.crowd = &crowd{broker: b, pending: map[string]int{}}
+		}
 		h.rooms[j.Room] = r
 		h.stats.rooms.Add(1)
 		h.o.Broker.Watch(j.Room, true)
@@ -178,7 +181,7 @@ func (h *Hub) admit(r *room, j *join, m *member, at wire.Position) {
 	m.view = v
 	var joined []byte
 	if p.dialect == wire.JSON {
-		joined = frame(wire.AppendJoined(nil, j.Ref, r.name, at, len(r.roster)))
+		joined = frame(wire.AppendJoined(nil, j.Ref, r.name, at, r.count()))
 	}
 	p.shard.order(order{kind: orderAdd, peer: p, member: m, frames: joined, done: j.done})
 }
@@ -193,7 +196,7 @@ func (h *Hub) rejoin(m *member, j *join) {
 		}
 		j.peer.shard.order(order{kind: orderPresence, member: m, on: j.Presence})
 	}
-	text := wire.AppendJoined(nil, j.Ref, r.name, r.log.position(), len(r.roster))
+	text := wire.AppendJoined(nil, j.Ref, r.name, r.log.position(), r.count())
 	j.peer.shard.order(order{kind: orderAnswer, peer: j.peer, frames: frame(text), room: r.name, done: j.done})
 }
 
@@ -327,13 +330,38 @@ func (p *Peer) Members(ref wire.Ref, room string) {
 }
 
 func (q *members) do(h *Hub) {
+	if b, ok := h.o.Broker.(broker.Presence); ok {
+		h.asks.Go(func() { q.answer(h.membersOf(b, q.room)) })
+		return
+	}
 	var list []wire.Member
 	count := 0
 	if r := h.rooms[q.room]; r != nil {
 		list, count = r.members(), len(r.roster)
 	}
-	text := wire.AppendMembers(nil, q.ref, q.room, count, list)
+	q.answer(count, list, nil)
+}
+
+// answer has the peer's shard say who is in the room.
+func (q *members) answer(count int, list []wire.Member, err *wire.Error) {
+	var text []byte
+	if err != nil {
+		text = wire.AppendError(nil, q.ref, err)
+	} else {
+		text = wire.AppendMembers(nil, q.ref, q.room, count, list)
+	}
 	q.peer.shard.order(order{kind: orderAnswer, peer: q.peer, frames: frame(text), counted: true})
+}
+
+// membersOf asks the broker who is in a room, on all instances. It blocks.
+func (h *Hub) membersOf(b broker.Presence, room string) (int, []wire.Member, *wire.Error) {
+	ctx, cancel := context.WithTimeout(context.Background(), historyWait)
+	defer cancel()
+	count, list, err := b.Members(ctx, room, maxListed)
+	if err != nil {
+		return 0, nil, &wire.Error{Code: wire.Unavailable, Message: "who is in the room cannot be had at the moment: try again", RetryAfter: 1}
+	}
+	return count, list, nil
 }
 
 // barrier tells when all shards have come to it.

@@ -7,8 +7,10 @@ package hub
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +58,7 @@ type Hub struct {
 	done   chan struct{} // closed when the loop has ended: no sender waits for it any more
 	shards []*shard
 	start  time.Time
+	life   string // what the ids of this hub's connections begin with
 
 	stats      counters
 	lastPeer   atomic.Uint64
@@ -112,6 +115,7 @@ func New(o Options) *Hub {
 	}
 	h := &Hub{
 		o: o, inbox: make(chan command, inboxSize), done: make(chan struct{}), start: time.Now(),
+		life:  o.Instance + "-" + strings.ToLower(rand.Text()[:6]) + "-",
 		rooms: map[string]*room{}, logs: retain.NewSet[entry](o.Retention),
 	}
 	for range o.Shards {

@@ -82,14 +82,15 @@ func (h *Hub) NewPeer(client string, d wire.Dialect) *Peer {
 	n := h.lastPeer.Add(1)
 	p := &Peer{
 		hub: h, shard: h.shards[n%uint64(len(h.shards))], client: client, dialect: d,
-		id: h.o.Instance + "-" + strconv.FormatUint(n, 36),
+		id: h.life + strconv.FormatUint(n, 36),
 	}
 	p.slow.Store(true)
 	h.stats.connections[d].Add(1)
 	return p
 }
 
-// ID names the connection among all connections of all instances.
+// ID names the connection among all connections of all instances, also those of an earlier process with the same name: a log
+// that outlived it may still say to whom a message must not go.
 func (p *Peer) ID() string { return p.id }
 
 // Client is who connected.

@@ -3,6 +3,7 @@ package hub
 import (
 	"time"
 
+	"hubbub/broker"
 	"hubbub/wire"
 )
 
@@ -21,6 +22,23 @@ func (h *Hub) Reset(room string, at wire.Position) { h.send(&reset{room, at}) }
 
 // Signal implements broker.Sink. It may wait for the inbox.
 func (h *Hub) Signal(room string, m wire.Message) { h.send(&signal{room, m}) }
+
+// Presence implements broker.PresenceSink. It may wait for the inbox.
+func (h *Hub) Presence(room string, c broker.PresenceChange) { h.send(&presence{room, c}) }
+
+type presence struct {
+	room   string
+	change broker.PresenceChange
+}
+
+func (p *presence) do(h *Hub) {
+	r := h.rooms[p.room]
+	if r == nil || r.crowd == nil {
+		return
+	}
+	r.hear(p.change)
+	h.presenceChanged(r)
+}
 
 type watching struct {
 	room string

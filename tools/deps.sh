@@ -10,6 +10,7 @@ need() { # need COMMAND PACKAGE
 need chromium chromium
 need node nodejs
 need npm npm
+need redis-server redis-server
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" -eq 0 ]; then

@@ -98,7 +98,7 @@ func watchOff(t *testing.T, f Factory) {
 func watchUnderPublishing(t *testing.T, f Factory) { toggle(t, start(t, f, open), 3000) }
 
 func severalStress(t *testing.T, f Factory) {
-	toggle(t, start(t, f, Options{Instances: 2}), 1000)
+	toggle(t, start(t, f, Options{Instances: 2}), 999)
 }
 
 func toggle(t *testing.T, r *rig, messages int) {

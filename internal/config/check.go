@@ -11,6 +11,8 @@ import (
 	"time"
 )
 
+var redisPrefix = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+
 var instanceName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // checker collects what is out of range.
@@ -44,6 +46,11 @@ func check(c *Config, origins map[string]string) Problems {
 	within(k, "shutdown-timeout", c.ShutdownTimeout, 100*time.Millisecond, 10*time.Minute)
 	within(k, "history-bytes", c.HistoryBytes, KiB, TiB)
 	within(k, "history-total", c.HistoryTotal, KiB, TiB)
+	within(k, "redis-wait-replicas", c.RedisWaitReplicas, 0, 10)
+	within(k, "redis-probe-timeout", c.RedisProbeTimeout, 1500*time.Millisecond, 5*time.Minute)
+	if !redisPrefix.MatchString(c.RedisPrefix) {
+		k.fail("redis-prefix", "%q is no prefix, use up to 64 letters, digits, dots, colons, dashes and underscores", c.RedisPrefix)
+	}
 	if !instanceName.MatchString(c.Instance) {
 		k.fail("instance", "%q is no name, use up to 64 letters, digits, dots, dashes and underscores", c.Instance)
 	}

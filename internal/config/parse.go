@@ -51,6 +51,7 @@ func Parse(grammar any, in Input, options ...kong.Option) (*Parsed, error) {
 		kong.TypeMapper(reflect.TypeFor[string](), text),
 		kong.TypeMapper(reflect.TypeFor[int](), text),
 		kong.TypeMapper(reflect.TypeFor[Bytes](), text),
+		kong.TypeMapper(reflect.TypeFor[URL](), text),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), text),
 		kong.Resolvers(src),
 	}, options...)...)
@@ -125,12 +126,16 @@ func (s *sources) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag)
 	if !s.looked {
 		s.readFile(ctx, parent)
 	}
-	if text, ok := s.env[setting.Env]; ok {
+	for _, name := range []string{setting.Env, setting.Alias} {
+		text, ok := s.env[name]
+		if !ok {
+			continue
+		}
 		if err := setting.reads(text); err != nil {
-			s.problems = append(s.problems, fmt.Errorf("%s: %w", setting.Env, err))
+			s.problems = append(s.problems, fmt.Errorf("%s: %w", name, err))
 			return nil, nil
 		}
-		s.origins[setting.Key] = setting.Env
+		s.origins[setting.Key] = name
 		return text, nil
 	}
 	if e, ok := s.file[setting.Key]; ok {
@@ -185,6 +190,8 @@ func setText(target any, text string) (err error) {
 	switch t := target.(type) {
 	case *string:
 		*t = text
+	case *URL:
+		*t = URL(text)
 	case *int:
 		if *t, err = strconv.Atoi(text); err != nil {
 			return fmt.Errorf("%q is no whole number, write it like 100", text)

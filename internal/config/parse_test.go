@@ -46,6 +46,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		Listen: ":8080", Admin: "127.0.0.1:9090", MaxMessage: 64 * config.KiB, MaxRooms: 128, Ping: 25 * time.Second, WriteTimeout: 30 * time.Second,
 		HistoryMessages: 1000, HistoryBytes: 16 * config.MiB, HistoryTotal: 2 * config.GiB, HistoryAge: 24 * time.Hour,
+		RedisPrefix: "hubbub", RedisProbeTimeout: 3 * time.Second,
 		ShutdownTimeout: 10 * time.Second, LogLevel: "info", LogFormat: "text",
 	}
 	if diff := cmp.Diff(want, *p.Config); diff != "" {
@@ -60,7 +61,9 @@ func TestPrecedence(t *testing.T) {
 		"listen": {":1", ":2", ":3"}, "admin": {":4", ":5", "off"}, "max-message": {"1KiB", "2KiB", "3KiB"}, "max-rooms": {"1", "2", "3"},
 		"ping": {"1s", "2s", "3s"}, "write-timeout": {"1s", "2s", "3s"}, "history-messages": {"1", "2", "3"}, "history-bytes": {"1MiB", "2MiB", "3MiB"},
 		"history-total": {"1GiB", "2GiB", "3GiB"}, "history-age": {"1h", "2h", "3h"}, "drain-delay": {"1s", "2s", "3s"},
-		"shutdown-timeout": {"1s", "2s", "3s"}, "instance": {"a", "b", "c"}, "log-level": {"debug", "warn", "error"}, "log-format": {"json", "text", "json"},
+		"redis-url": {"redis://a", "redis://b", "redis://c"}, "redis-prefix": {"a", "b", "c"}, "redis-wait-replicas": {"1", "2", "3"},
+		"redis-probe-timeout": {"2s", "3s", "4s"},
+		"shutdown-timeout":    {"1s", "2s", "3s"}, "instance": {"a", "b", "c"}, "log-level": {"debug", "warn", "error"}, "log-format": {"json", "text", "json"},
 	}
 	for _, s := range config.Settings() {
 		if s.Key == "config" {
@@ -96,11 +99,46 @@ func TestPrecedence(t *testing.T) {
 					want = "2GiB"
 				} else if s.Key == "instance" {
 					want = p.Config.Instance
+				} else if s.Key == "redis-url" {
+					want = ""
 				}
 			}
 			if got := p.Config.Value(s.Key); got != want || p.Origins[s.Key] != origin {
 				t.Errorf("%v %v: %s = %s from %q, want %s from %q", args, env, s.Key, got, p.Origins[s.Key], want, origin)
 			}
+		}
+	}
+}
+
+// TestAlias: REDIS_URL is what many platforms set; our own variable beats it.
+func TestAlias(t *testing.T) {
+	for _, c := range []struct {
+		env        []string
+		want, from string
+	}{
+		{[]string{"REDIS_URL=redis://a"}, "redis://a", "REDIS_URL"},
+		{[]string{"REDIS_URL=redis://a", "HUBBUB_REDIS_URL=redis://b"}, "redis://b", "HUBBUB_REDIS_URL"},
+		{[]string{"REDIS_URL="}, "", ""},
+	} {
+		p, err := parse(c.env)
+		if err != nil || string(p.Config.RedisURL) != c.want || p.Origins["redis-url"] != c.from {
+			t.Errorf("%q: %+v, %v", c.env, p, err)
+		}
+	}
+}
+
+// TestPasswordsAreNotShown: check prints the settings, and people paste them.
+func TestPasswordsAreNotShown(t *testing.T) {
+	for url, want := range map[string]string{
+		"redis://host:6379/0":               "redis://host:6379/0",
+		"redis://user:secret@host":          "redis://user:…@host",
+		"redis://:secret@host":              "redis://:…@host",
+		"rediss://u:p@ss:w@host,b:1/m/0":    "rediss://u:…@host,b:1/m/0",
+		"redis+sentinel://user@host/master": "redis+sentinel://user@host/master",
+		"secret":                            "secret",
+	} {
+		if got := config.Show(config.URL(url)); got != want {
+			t.Errorf("%s is shown as %s, want %s", url, got, want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 type Setting struct {
 	Flag    string // --max-message
 	Env     string // HUBBUB_MAX_MESSAGE
+	Alias   string // another variable, which Env beats; "" if there is none
 	Key     string // max-message, in the file
 	Default string // 64KiB, or in words where it is computed
 	Help    string
@@ -28,6 +29,7 @@ func Settings() []Setting {
 		s := Setting{
 			Flag:    "--" + key,
 			Env:     envPrefix + strings.ToUpper(strings.ReplaceAll(key, "-", "_")),
+			Alias:   f.Tag.Get("alias"),
 			Key:     key,
 			Default: f.Tag.Get("default"),
 			Help:    f.Tag.Get("help"),
@@ -63,13 +65,15 @@ func keys() []string {
 	return names
 }
 
-// dashed makes max-message of MaxMessage, as kong does.
+// dashed makes max-message of MaxMessage and redis-url of RedisURL, as kong does.
 func dashed(field string) string {
 	var b strings.Builder
-	for i, r := range field {
-		if unicode.IsUpper(r) && i > 0 {
+	upper := true // the letter before
+	for _, r := range field {
+		if unicode.IsUpper(r) && !upper {
 			b.WriteByte('-')
 		}
+		upper = unicode.IsUpper(r)
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return b.String()

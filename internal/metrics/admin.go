@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,13 +17,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"hubbub/broker"
 	"hubbub/hub"
 )
 
 // Options is what Run needs.
 type Options struct {
-	Stats   func() hub.Stats // a snapshot; called once a scrape
-	Ready   func() bool      // whether new connections are welcome; nil: always
+	Stats   func() hub.Stats         // a snapshot; called once a scrape
+	Ready   func() error             // why new connections are not welcome; nil: they always are
+	Redis   func() broker.RedisStats // nil: there is no Redis
 	Version string
 	Log     *slog.Logger // nil: slog.Default()
 }
@@ -78,6 +81,9 @@ func handler(o Options) http.Handler {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo(o),
 	)
+	if o.Redis != nil {
+		registry.MustRegister(redisCollector{o.Redis})
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		Registry:            registry,
@@ -92,9 +98,12 @@ func handler(o Options) http.Handler {
 	mux.HandleFunc("GET /health", healthy)
 	mux.HandleFunc("GET /livez", healthy)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if o.Ready != nil && !o.Ready() {
-			answer(w, http.StatusServiceUnavailable, `{"status":"stopping"}`)
-			return
+		if o.Ready != nil {
+			if err := o.Ready(); err != nil {
+				w.Header().Set("Retry-After", "1")
+				answer(w, http.StatusServiceUnavailable, notReady(err))
+				return
+			}
 		}
 		answer(w, http.StatusOK, `{"status":"ready"}`)
 	})
@@ -102,6 +111,12 @@ func handler(o Options) http.Handler {
 		io.WriteString(w, "hubbub "+o.Version+"\n\n/metrics\n/debug/pprof/\n/health\n/livez\n/readyz\n")
 	})
 	return mux
+}
+
+// notReady is what /readyz says when it fails.
+func notReady(err error) string {
+	reason, _ := json.Marshal(err.Error()) // a string
+	return `{"status":"not ready","reason":` + string(reason) + `}`
 }
 
 func healthy(w http.ResponseWriter, _ *http.Request) {

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -9,7 +10,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"hubbub/broker"
 	"hubbub/hub"
 )
 
@@ -48,9 +51,15 @@ func admin(t *testing.T, o Options) (get func(path string) (int, string), base s
 }
 
 func TestPages(t *testing.T) {
-	var ready atomic.Bool
-	ready.Store(true)
-	get, _, end := admin(t, Options{Stats: sample, Ready: ready.Load, Version: "v1"})
+	var reason atomic.Pointer[error]
+	ready := func() error {
+		if r := reason.Load(); r != nil {
+			return *r
+		}
+		return nil
+	}
+	redis := func() broker.RedisStats { return broker.RedisStats{RoundTrip: 2 * time.Millisecond, Repaired: 7} }
+	get, _, end := admin(t, Options{Stats: sample, Ready: ready, Redis: redis, Version: "v1"})
 	for _, c := range []struct {
 		path   string
 		status int
@@ -58,6 +67,8 @@ func TestPages(t *testing.T) {
 	}{
 		{"/", 200, "/metrics"},
 		{"/metrics", 200, "hubbub_members 6\n"},
+		{"/metrics", 200, "\nhubbub_redis_round_trip_seconds 0.002\n"},
+		{"/metrics", 200, "\nhubbub_redis_repaired_messages_total 7\n"},
 		{"/metrics", 200, "\ngo_goroutines "},
 		{"/metrics", 200, "\nprocess_cpu_seconds_total "},
 		{"/metrics", 200, `hubbub_build_info{goversion="go`},
@@ -75,9 +86,10 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: %d %.200q, want %d and %q in it", c.path, status, body, c.status, c.body)
 		}
 	}
-	ready.Store(false)
-	if status, _ := get("/readyz"); status != 503 {
-		t.Errorf("/readyz of an instance that stops: %d, want 503", status)
+	why := errors.New(`Redis says "no"`)
+	reason.Store(&why)
+	if status, body := get("/readyz"); status != 503 || body != `{"status":"not ready","reason":"Redis says \"no\""}` {
+		t.Errorf("/readyz of an instance that is not ready: %d %s", status, body)
 	}
 	if status, _ := get("/livez"); status != 200 {
 		t.Errorf("/livez of an instance that stops: %d, want 200, or Kubernetes kills it", status)

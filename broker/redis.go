@@ -1,0 +1,302 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"hubbub/internal/retain"
+	"hubbub/wire"
+)
+
+// RedisOptions says where Redis is and how it is used.
+type RedisOptions struct {
+	URL          string        // required, see CheckRedisURL
+	Prefix       string        // before all keys and channels: what shares it is one hub; "hubbub"
+	Instance     string        // the name of this instance, for people who look into Redis; "hub"
+	Retention    retain.Limits // what each room keeps. Total is not kept: Redis' own maxmemory bounds it
+	WaitReplicas int           // a publish is answered when that many replicas have it; 0: when the master has
+	ProbeTimeout time.Duration // how old the last probe that came back may be before Ready complains; 3 s
+	QueueBytes   int64         // how much may wait to be published; above it is refused; 64 MiB
+	Log          *slog.Logger  // slog.Default()
+}
+
+// Redis is a broker whose truth is in Redis, for any number of instances: with one server, behind Sentinels, or a cluster.
+//
+// The outbox publishes, links bring what is pushed, the reader reads, and the follower puts it together and alone calls the sink.
+// DESIGN.md says why.
+type Redis struct {
+	// immutable
+	o        RedisOptions
+	client   redis.UniversalClient
+	cluster  bool
+	sharded  bool   // pub/sub, as it is in a cluster
+	name     string // of this life of this instance, unique
+	keys     keyspace
+	seen     *seen
+	outbox   *outbox
+	reader   *reader
+	follower *follower
+	presence *presence
+
+	goes     sync.WaitGroup  // links, and questions beside the loops
+	linksCtx context.Context // the links', set by Run
+
+	running atomic.Bool
+	stats   redisCounters
+
+	mu        sync.Mutex // guards what follows
+	up        map[*link]bool
+	complains map[string]time.Time
+}
+
+// broken is set by the linker in tests of the ledger, which must find out: "fence" or "repair" is missing then.
+var broken string
+
+//go:embed lua/common.lua
+var commonLua string
+
+//go:embed lua/publish.lua
+var publishLua string
+
+//go:embed lua/read.lua
+var readLua string
+
+//go:embed lua/tails.lua
+var tailsLua string
+
+//go:embed lua/probe.lua
+var probeLua string
+
+var (
+	publishScript = redis.NewScript(commonLua + publishLua)
+	readScript    = redis.NewScript(commonLua + readLua)
+	tailsScript   = redis.NewScript(tailsLua)
+	probeScript   = redis.NewScript(probeLua)
+
+	scripts = []*redis.Script{publishScript, readScript, tailsScript, probeScript, presentScript, leaseScript, membersScript}
+)
+
+// NewRedis returns a broker, to be brought to life by Run. It connects to nothing yet.
+func NewRedis(o RedisOptions) (*Redis, error) {
+	client, err := dialer(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	o.Prefix = cmp.Or(o.Prefix, "hubbub")
+	o.Instance = cmp.Or(o.Instance, "hub")
+	o.ProbeTimeout = cmp.Or(o.ProbeTimeout, 3*time.Second)
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	_, cluster := client.(*redis.ClusterClient)
+	r := &Redis{
+		o: o, client: client, cluster: cluster, sharded: cluster, name: o.Instance + "." + rand.Text()[:10],
+		keys: keyspace{o.Prefix}, seen: newSeen(), up: make(map[*link]bool), complains: make(map[string]time.Time),
+	}
+	r.outbox = newOutbox(r, cmp.Or(o.QueueBytes, 64<<20))
+	r.reader = &reader{r: r, wake: make(chan struct{}, 1)}
+	r.follower = newFollower(r)
+	r.presence = newPresence(r)
+	return r, nil
+}
+
+const (
+	// stopWait is how long Run waits, at its end, for answers that are under way and for what was accepted to be delivered.
+	stopWait = 3 * time.Second
+	stopLook = 2 * time.Millisecond
+)
+
+// Run implements Broker. That Redis is away is no reason to return: what needs it waits, fails as said, and heals.
+func (r *Redis) Run(ctx context.Context, to Sink) error {
+	if r.running.Swap(true) {
+		return errors.New("a broker was run twice")
+	}
+	// The parts end in an order of their own, not with ctx.
+	linksCtx, endLinks := context.WithCancel(context.WithoutCancel(ctx))
+	defer endLinks()
+	r.linksCtx = linksCtx
+	part := func(run func(context.Context)) (end func()) {
+		ctx, cancel := context.WithCancel(linksCtx)
+		var running sync.WaitGroup
+		running.Go(func() { run(ctx) })
+		return func() {
+			cancel()
+			running.Wait()
+		}
+	}
+	var readerEnds []func()
+	for range readers {
+		readerEnds = append(readerEnds, part(r.reader.run))
+	}
+	endFollower := part(func(ctx context.Context) { r.follower.run(ctx, to) })
+	endOutbox := part(r.outbox.run)
+	endPresence := part(r.presence.run)
+
+	turn := time.NewTicker(time.Minute)
+	defer turn.Stop()
+	for ctx.Err() == nil {
+		select {
+		case now := <-turn.C:
+			r.seen.turn(now)
+		case <-ctx.Done():
+		}
+	}
+	r.outbox.stop()
+	deadline := time.Now().Add(stopWait)
+	for !r.outbox.idle() && time.Now().Before(deadline) {
+		pause(linksCtx, stopLook)
+	}
+	for !r.delivered() && time.Now().Before(deadline) {
+		pause(linksCtx, stopLook)
+	}
+	endOutbox()
+	endPresence()
+	endLinks()
+	endFollower()
+	for _, end := range readerEnds {
+		end()
+	}
+	r.goes.Wait()
+	return r.client.Close()
+}
+
+// delivered says whether the sink has all that this instance has seen.
+func (r *Redis) delivered() bool {
+	answer := make(caughtUp, 1)
+	return !r.follower.tell(answer) || <-answer
+}
+
+// Publish implements Broker.
+func (r *Redis) Publish(room string, msgs []wire.Message, done func([]Accepted)) {
+	r.outbox.publish(room, msgs, done)
+}
+
+// Signal implements Broker.
+func (r *Redis) Signal(room string, msg wire.Message) {
+	if !r.outbox.signal(room, msg) {
+		r.stats.signalsDropped.Add(1)
+	}
+}
+
+// Watch implements Broker.
+func (r *Redis) Watch(room string, on bool) { r.follower.watch(room, on) }
+
+// fence is the position that a publish or a read carries.
+func (r *Redis) fence(room string) place {
+	if broken == "fence" {
+		return place{}
+	}
+	return r.seen.of(room)
+}
+
+// repairs says whether holes are repaired: always, but in tests of the ledger.
+func (r *Redis) repairs() bool { return broken != "repair" }
+
+// load makes the scripts known to every server.
+func (r *Redis) load(ctx context.Context) error {
+	each := func(ctx context.Context, c redis.Scripter) error {
+		for _, s := range scripts {
+			if err := s.Load(ctx, c).Err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if c, ok := r.client.(*redis.ClusterClient); ok {
+		return c.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return each(ctx, node) })
+	}
+	return each(ctx, r.client)
+}
+
+// complainEvery is how often the same complaint is logged.
+const complainEvery = 5 * time.Second
+
+func (r *Redis) complain(what string, err error) {
+	r.mu.Lock()
+	now := time.Now()
+	quiet := now.Sub(r.complains[what]) < complainEvery
+	if !quiet {
+		if len(r.complains) > 1000 {
+			clear(r.complains)
+		}
+		r.complains[what] = now
+	}
+	r.mu.Unlock()
+	if !quiet {
+		r.o.Log.Warn("redis: "+what, "err", err)
+	}
+}
+
+func (r *Redis) linkUp(l *link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.up[l] = true
+}
+
+func (r *Redis) linkGone(l *link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.up, l)
+}
+
+// Ready says why this instance cannot do its work, or nil: within ProbeTimeout a probe was written to and pushed by each Redis server, and
+// came back here. Any goroutine may call it; it does not block.
+func (r *Redis) Ready() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.up) == 0 {
+		return errors.New("there is no connection to Redis")
+	}
+	for l := range r.up {
+		if err := l.health(r.o.ProbeTimeout); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RedisStats is what a Redis broker has done since it began.
+type RedisStats struct {
+	RoundTrip      time.Duration // of the last probe, the slowest server's; 0: none has come back yet
+	LinksLost      uint64        // connections that messages are pushed on
+	Reads          uint64        // reads of rooms' logs for what a push did not bring, the first one of each room counted
+	Repaired       uint64        // messages that such a read brought
+	Deaf           uint64        // rooms where only the look at the logs' ends found something
+	Resets         uint64        // new epochs
+	Delivered      uint64        // messages handed to the hub
+	Refused        uint64        // messages that were answered with Unavailable
+	SignalsDropped uint64
+}
+
+type redisCounters struct {
+	links, reads, repaired, deaf, resets, delivered, refused, signalsDropped atomic.Uint64
+}
+
+// Stats may be called from any goroutine.
+func (r *Redis) Stats() RedisStats {
+	c := &r.stats
+	s := RedisStats{
+		LinksLost: c.links.Load(), Reads: c.reads.Load(), Repaired: c.repaired.Load(), Deaf: c.deaf.Load(), Resets: c.resets.Load(),
+		Delivered: c.delivered.Load(), Refused: c.refused.Load(), SignalsDropped: c.signalsDropped.Load(),
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for l := range r.up {
+		s.RoundTrip = max(s.RoundTrip, time.Duration(l.probed.Load()))
+	}
+	return s
+}
+
+func uintText(n uint64) string { return strconv.FormatUint(n, 10) }
+
+var errDiverged = errors.New("its log is not the one that was delivered from: it begins a new epoch")

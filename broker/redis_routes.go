@@ -1,0 +1,234 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// relinkMin and relinkMax are how long it takes until a broken link is replaced: at first, and after several in vain.
+	relinkMin = 50 * time.Millisecond
+	relinkMax = 500 * time.Millisecond
+)
+
+// routes says which link brings which room. Without a cluster there is one link. In a cluster there is one for each
+// master, and which one has a room is asked of the cluster, beside the loop. The follower's goroutine owns it.
+type routes struct {
+	links    map[string]*link // by address
+	homeless []*followed      // to be subscribed as soon as it is known where
+	asking   bool             // the cluster is being asked
+	failures int              // links that broke in a row without having brought a probe
+	next     time.Time        // when to try again
+	due      bool             // there is something to try
+}
+
+// home is where a room, or a probe, is.
+type home struct {
+	addr string
+	node *redis.Client
+}
+
+// mapped is what the cluster answered.
+type mapped struct {
+	rooms   []*followed
+	homes   []home            // of the rooms, in their order
+	masters map[string]master // by address
+	err     error
+}
+
+type master struct {
+	node  *redis.Client
+	probe string
+}
+
+func (t *routes) begin(f *follower) {
+	t.links = make(map[string]*link)
+	t.due = true
+	t.tick(f, time.Now())
+}
+
+// subscribe has a room's link subscribe to it, now or when it is known which.
+func (t *routes) subscribe(f *follower, r *followed) {
+	if f.r.cluster {
+		t.homeless = append(t.homeless, r)
+		t.due = true
+		return
+	}
+	if l := t.links[""]; l != nil {
+		t.put(f, l, r)
+	} // else the next link takes it along
+}
+
+func (t *routes) put(f *follower, l *link, r *followed) {
+	channel := f.r.keys.channel(r.name)
+	r.sub, r.link = subAsked, l
+	l.rooms[channel] = r
+	l.subscribe(channel, true)
+}
+
+// tick tries what is due.
+func (t *routes) tick(f *follower, now time.Time) {
+	if !t.due || t.asking || now.Before(t.next) {
+		return
+	}
+	t.due = false
+	if !f.r.cluster {
+		if t.links[""] == nil {
+			t.open(f, "", f.r.client.(*redis.Client), f.r.keys.probe(f.r.name, 0))
+			t.adopt(f)
+		}
+		return
+	}
+	t.asking = true
+	rooms := t.homeless
+	t.homeless = nil
+	names := make([]string, len(rooms))
+	for i, r := range rooms {
+		names[i] = f.r.keys.channel(r.name)
+	}
+	f.r.goes.Go(func() {
+		m := f.r.findHomes(names)
+		m.rooms = rooms
+		f.tell(m)
+	})
+}
+
+// adopt subscribes a new only link to all rooms that are wanted.
+func (t *routes) adopt(f *follower) {
+	for _, r := range f.rooms {
+		if r.sub != subNone {
+			continue
+		}
+		if r.on {
+			t.put(f, t.links[""], r)
+		} else {
+			delete(f.rooms, r.name)
+		}
+	}
+}
+
+// mapped puts rooms onto the links of their masters.
+func (t *routes) mapped(f *follower, m mapped) {
+	t.asking = false
+	if m.err != nil {
+		f.r.complain("asking the cluster who has what", m.err)
+		t.homeless = append(m.rooms, t.homeless...)
+		t.later()
+		return
+	}
+	for addr, x := range m.masters {
+		if t.links[addr] == nil {
+			t.open(f, addr, x.node, x.probe)
+		}
+	}
+	for addr, l := range t.links {
+		if _, ok := m.masters[addr]; !ok {
+			l.ps.Close() // it is a master no more; linkDown does the rest
+		}
+	}
+	for i, r := range m.rooms {
+		switch l := t.links[m.homes[i].addr]; {
+		case f.rooms[r.name] != r || r.sub != subNone:
+		case !r.on:
+			delete(f.rooms, r.name)
+		case l == nil: // the map changed under us
+			t.homeless = append(t.homeless, r)
+			t.later()
+		default:
+			t.put(f, l, r)
+		}
+	}
+}
+
+// open begins a link.
+func (t *routes) open(f *follower, addr string, node *redis.Client, probe string) {
+	l := &link{
+		addr: addr, node: node, sharded: f.r.sharded, probe: probe, wake: make(chan struct{}, 1),
+		rooms: make(map[string]*followed),
+	}
+	if f.r.sharded {
+		l.ps = node.SSubscribe(f.r.linksCtx)
+	} else {
+		l.ps = node.Subscribe(f.r.linksCtx)
+	}
+	t.links[addr] = l
+	f.r.linkUp(l)
+	f.r.goes.Go(func() { l.run(f.r.linksCtx, f.tell) })
+}
+
+// down takes a broken link away. Its rooms go on where they were once another brings them.
+func (t *routes) down(f *follower, e linkDown) {
+	l := e.link
+	if t.links[l.addr] == l {
+		delete(t.links, l.addr)
+	}
+	f.r.linkGone(l)
+	if !errors.Is(e.err, context.Canceled) {
+		f.r.stats.links.Add(1)
+		f.r.complain("the connection that messages are pushed on", e.err)
+	}
+	if t.failures++; l.at.Load() != 0 {
+		t.failures = 0
+	}
+	for _, r := range l.rooms {
+		r.sub, r.link = subNone, nil
+		switch {
+		case !r.on:
+			delete(f.rooms, r.name)
+		case f.r.cluster:
+			t.homeless = append(t.homeless, r)
+		}
+	}
+	l.rooms = nil
+	f.r.reload()
+	t.later()
+}
+
+// moved ends a link that lost a room to another master.
+func (t *routes) moved(f *follower, l *link) { l.ps.Close() }
+
+// later tries again after a pause that grows, with jitter, since every instance lost its link in the same moment.
+func (t *routes) later() {
+	pause := min(relinkMin<<min(t.failures, 8), relinkMax)
+	t.due = true
+	t.next = time.Now().Add(pause/2 + rand.N(pause))
+}
+
+// findHomes asks the cluster where channels are, and who is a master. It blocks.
+func (r *Redis) findHomes(channels []string) (m mapped) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*redisTimeout)
+	defer cancel()
+	c := r.client.(*redis.ClusterClient)
+	m.masters = make(map[string]master)
+	for n := 0; n < 256 && m.err == nil; n++ { // probes that hit each master
+		channel := r.keys.probe(r.name, n)
+		node, err := c.MasterForKey(ctx, channel)
+		if err != nil {
+			m.err = err
+			return m
+		}
+		if addr := node.Options().Addr; m.masters[addr].node == nil {
+			m.masters[addr] = master{node, channel}
+		}
+	}
+	for _, channel := range channels {
+		node, err := c.MasterForKey(ctx, channel)
+		if err != nil {
+			m.err = err
+			return m
+		}
+		m.homes = append(m.homes, home{addr: node.Options().Addr, node: node})
+	}
+	return m
+}
+
+// reload has the map of a cluster read again, soon.
+func (r *Redis) reload() {
+	if c, ok := r.client.(*redis.ClusterClient); ok {
+		c.ReloadState(context.Background())
+	}
+}

@@ -1,0 +1,102 @@
+package testkit
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// RedisServer is a real redis-server of a test's own, on a port of its own. It ends with the test.
+type RedisServer struct {
+	t    testing.TB
+	args []string
+	dir  string
+	addr string
+	cmd  *exec.Cmd
+	gone chan struct{} // closed when the process has ended
+}
+
+// Redis starts a server with these arguments beside the ones it needs. Nothing is saved unless they say so.
+func Redis(t testing.TB, args ...string) *RedisServer {
+	t.Helper()
+	s := &RedisServer{t: t, args: args, dir: t.TempDir(), addr: freeAddr(t)}
+	s.Start()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// freeAddr is an address that nobody listens on: soon enough a server does.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Addr is its host and port.
+func (s *RedisServer) Addr() string { return s.addr }
+
+// URL is its URL.
+func (s *RedisServer) URL() string { return "redis://" + s.addr }
+
+// Start starts it (again), in the same folder, and waits until it takes connections.
+func (s *RedisServer) Start() {
+	s.t.Helper()
+	_, port, _ := net.SplitHostPort(s.addr)
+	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--logfile", ""}, s.args...)
+	s.cmd = exec.CommandContext(context.Background(), "redis-server", args...)
+	out, err := s.cmd.StdoutPipe()
+	if err == nil {
+		err = s.cmd.Start()
+	}
+	if err != nil {
+		s.t.Fatalf("redis-server does not start, it is Debian's package redis-server: %v", err)
+	}
+	ready := make(chan struct{})
+	s.gone = make(chan struct{})
+	go func(cmd *exec.Cmd, gone chan struct{}) {
+		lines := bufio.NewScanner(out)
+		for said := false; lines.Scan(); {
+			if !said && strings.Contains(lines.Text(), "Ready to accept connections") {
+				said = true
+				close(ready)
+			}
+		}
+		cmd.Wait()
+		close(gone)
+	}(s.cmd, s.gone)
+	select {
+	case <-ready:
+	case <-s.gone:
+		s.t.Fatalf("redis-server %q ended at once", args)
+	case <-time.After(20 * time.Second):
+		s.t.Fatal("redis-server does not become ready")
+	}
+}
+
+// Kill ends it with SIGKILL and waits; it may be dead already.
+func (s *RedisServer) Kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.gone
+}
+
+// Pause stops the process without ending it, and Resume lets it go on.
+func (s *RedisServer) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume undoes Pause.
+func (s *RedisServer) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *RedisServer) signal(sig syscall.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
+	}
+}
