@@ -7,7 +7,11 @@ import { fate, settle, world } from "./fake.js";
 
 test("the address and the dialect", async (t) => {
   class WebSocket {}
+  globalThis.location = { href: "https://page/chat/#lobby" };
+  t.after(() => delete globalThis.location);
   for (const [url, at] of [
+    ["/ws", "wss://page/ws/a%20b"],
+    ["ws", "wss://page/chat/ws/a%20b"],
     ["ws://h/ws", "ws://h/ws/a%20b"],
     ["http://h:1/ws/", "ws://h:1/ws/a%20b"],
     ["https://h/x/ws?q=1#there", "wss://h/x/ws/a%20b?q=1"],
@@ -21,7 +25,7 @@ test("the address and the dialect", async (t) => {
   }
   const refused = (url, options, words) => assert.throws(() => new Hubbub(url, options), { name: "TypeError", message: words });
   refused("ftp://h/ws", { client: "a", WebSocket }, /wss:\/\//);
-  refused("ws", { client: "a", WebSocket }, /Invalid URL/);
+  refused("ws://", { client: "a", WebSocket }, /Invalid URL/);
   refused("ws://h/ws", { WebSocket }, /client/);
   refused("ws://h/ws", { client: "@a", WebSocket }, /@/);
   refused("ws://h/ws", { client: "a", WebSocket: undefined }, globalThis.WebSocket ? /never/ : /import one/);

@@ -4,6 +4,7 @@ import WebSocket from "ws";
 import { Hub } from "../../../e2e/hub.js";
 import { Hubbub } from "../../../web/static/hubbub.js";
 import { Cutter, randomFrom } from "./cutter.js";
+import { redis } from "./redis.js";
 
 // The promise of the library, against the built hub: whatever happens to connections, every member of a room has every message
 // once and in order, and what publish resolved with is where it is. SEED=n repeats what chance decided here, though not
@@ -21,25 +22,27 @@ async function until(true_, what) {
   }
 }
 
-/** A hub, its members, and a road for each of them. */
-async function town(t, ...args) {
+/** A hub of some instances, its members, and a road for each of them, which leads to one or another instance each time. */
+async function town(t, instances, ...args) {
   t.diagnostic(`SEED=${seed}`);
   const random = randomFrom(seed);
-  const server = await new Hub(...args).start();
+  const servers = Array.from({ length: instances }, () => new Hub(...args));
   const members = [];
   t.after(async () => {
     for (const { hub, road } of members) hub.close(), road.end();
-    await server.stop("SIGKILL");
+    await Promise.all(servers.map((server) => server.stop("SIGKILL")));
   });
+  for (const server of servers) await server.start();
+  const somewhere = () => servers[Math.floor(random() * instances)].port;
   for (let i = 0; i < MEMBERS; i++) {
     const client = `member ${i}`;
-    const road = await new Cutter(server.port, random).listen();
+    const road = await new Cutter(somewhere, random).listen();
     members.push({ client, road, hub: come(road, client), said: 0, publishes: [] });
   }
   for (const member of members) Object.assign(member, hear(member.hub.join("room")));
   await Promise.all(members.map(({ room }) => room.ready()));
   const calm = (is) => members.forEach(({ road }) => (road.calm = is));
-  return { server, random, members, calm, cuts: () => members.reduce((sum, { road }) => sum + road.cuts, 0) };
+  return { servers, random, members, calm, cuts: () => members.reduce((sum, { road }) => sum + road.cuts, 0) };
 }
 
 /** How long it waits is tested elsewhere: here it comes back at once, as long as there is somebody to come back to. */
@@ -72,7 +75,7 @@ async function chatter(member, enough, publish) {
 const numbered = (count) => Array.from({ length: count }, (_, i) => i + 1);
 
 test("hundreds of cuts: every member has every message once and in order, and every publish that resolved is there", { timeout: 50_000 }, async (t) => {
-  const { members, calm, cuts } = await town(t, "--history-messages", "100000");
+  const { members, calm, cuts } = await town(t, 1, "--history-messages", "100000");
   const enough = () => cuts() >= 400;
   const iterated = [];
   const loop = (async () => {
@@ -123,7 +126,7 @@ test("hundreds of cuts: every member has every message once and in order, and ev
 });
 
 test("cuts, and little is kept: each offset is a message or in a gap, in its place", { timeout: 50_000 }, async (t) => {
-  const { members, calm, cuts, random } = await town(t, "--history-messages", "20");
+  const { members, calm, cuts, random } = await town(t, 1, "--history-messages", "20");
   calm(false);
   const enough = () => cuts() >= 150;
   // One member is away for a while, again and again, so that it misses more than is kept.
@@ -168,7 +171,8 @@ test("cuts, and little is kept: each offset is a message or in a gap, in its pla
 });
 
 test("the hub is killed and comes back without memory: a gap says so, and each life is complete from where it began", { timeout: 50_000 }, async (t) => {
-  const { server, members, calm, cuts } = await town(t);
+  const { servers, members, calm, cuts } = await town(t, 1);
+  const [server] = servers;
   calm(false);
   let killed = 0;
   let over = false;
@@ -211,4 +215,32 @@ test("the hub is killed and comes back without memory: a gap says so, and each l
   }
   assert(last.length > 0);
   t.diagnostic(`${killed} kills, ${cuts()} cuts, ${acked.length} publishes, ${last.length} of them in the last life`);
+});
+
+test("two instances over Redis, killed in turn: who comes back to the other one goes on there", { timeout: 50_000 }, async (t) => {
+  const { servers, members, calm, cuts } = await town(t, 2, "--redis-url", await redis(t), "--history-messages", "100000");
+  calm(false);
+  let killed = 0;
+  let over = false;
+  const kill = async () => {
+    while (killed < 6) {
+      const before = cuts();
+      await until(() => cuts() >= before + 20, "more cuts");
+      const server = servers[killed % 2];
+      await server.stop(killed++ % 3 ? "SIGKILL" : "SIGTERM");
+      await server.start();
+    }
+    over = true;
+  };
+  await Promise.all([kill(), ...members.map((m) => chatter(m, () => over, (data) => m.room.publish(data)))]);
+  calm(true);
+
+  const acked = (await Promise.all(members.flatMap(({ publishes }) => publishes))).sort((a, b) => a.position.offset - b.position.offset);
+  const log = acked.map(({ data, position }) => [position.offset, data]);
+  assert.deepEqual(log.map(([offset]) => offset), numbered(log.length));
+  for (const { client, room, heard } of members) {
+    await until(() => room.position.offset >= log.length, `the last message for ${client}`);
+    assert.deepEqual(heard.map(({ offset, data, gap }) => gap ?? [offset, data]), log, client);
+  }
+  t.diagnostic(`${killed} kills, ${cuts()} cuts, ${log.length} messages to each of ${MEMBERS} members`);
 });

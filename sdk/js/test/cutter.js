@@ -25,11 +25,12 @@ export class Cutter {
   #server;
   #open = new Set(); // functions that end a connection
 
+  /** port says where the next connection goes. */
   constructor(port, random) {
     this.#random = random;
     this.#server = net.createServer((near) => {
       if (this.#closed) near.destroy();
-      else this.#join(near, net.connect(port, "127.0.0.1"));
+      else this.#join(near, net.connect(port(), "127.0.0.1"));
     });
   }
 
