@@ -8,8 +8,9 @@ export interface HubbubOptions {
   /** Who connects: 1 to 128 bytes of UTF-8; see clientProblem. */
   client: string;
   /**
-   * Shown to the hub at every connect. A function is asked each time, so that it can fetch a fresh one; when the hub
-   * refuses a token (4500, 4501) the function is asked once more, and the hub counts as refusing only if the same token comes back.
+   * Shown to the hub at every connect; made of what a WebSocket's subprotocol may be made of, as a JWT is. A function is asked each
+   * time, so that it can fetch a fresh one: when the hub closes with 4500 or 4501 it is asked again, and only if it gives the same
+   * token once more the connection counts as refused.
    */
   token?: string | (() => string | undefined | Promise<string | undefined>);
   /** For where there is no global one, such as Node 20: `import WebSocket from "ws"`. */
@@ -77,7 +78,10 @@ export class Hubbub {
   /** Calls listener at each event of that name; the function it returns ends that. What a listener throws is reported and disturbs nobody. */
   on<E extends keyof HubEvents>(event: E, listener: (detail: HubEvents[E]) => void): () => void;
 
-  /** The room, joined now and after every reconnect. A room that is joined already is returned as it is, whatever the options. */
+  /**
+   * The room, joined now and after every reconnect. A room that is joined already is returned as it is, whatever the options.
+   * @throws TypeError if the name is none, see roomProblem
+   */
   join(room: string, options?: JoinOptions): Room;
 
   /**
