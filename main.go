@@ -31,7 +31,7 @@ const about = "Hubbub is a hub for WebSockets: echo, pipes and rooms at one addr
 // commands is the grammar of the command line.
 type commands struct {
 	Serve   struct{ config.Config } `cmd:"" default:"withargs" help:"Run the hub; this is what happens without a command."`
-	Check   struct{ config.Config } `cmd:"" help:"Say what is wrong with the settings, or show them, without starting anything."`
+	Check   struct{ config.Config } `cmd:"" help:"Say what is wrong with the settings, and with the Redis they name, or show them, without starting anything."`
 	Health  struct{ config.Config } `cmd:"" help:"Ask the instance that runs here with these settings whether it is healthy: exit 0 or 1."`
 	Version struct{}                `cmd:"" help:"Say which version this is."`
 }
@@ -73,7 +73,9 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 	case "serve":
 		err = serve(ctx, p.Config, stderr)
 	case "check":
-		err = showSettings(stdout, p)
+		if err = showSettings(stdout, p); err == nil {
+			err = checkRedis(ctx, stdout, p.Config)
+		}
 	case "health":
 		err = askHealth(ctx, p.Config.Listen)
 	case "version":

@@ -2,8 +2,12 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"time"
 
 	"hubbub/broker"
 	"hubbub/internal/config"
@@ -26,9 +30,41 @@ func newBroker(c *config.Config, limits retain.Limits, log *slog.Logger) (broker
 	if c.RedisURL == "" {
 		return broker.NewMemory(broker.MemoryOptions{Retention: limits}), nil, nil
 	}
-	r, err := broker.NewRedis(broker.RedisOptions{
+	r, err := broker.NewRedis(redisOptions(c, limits, log))
+	return r, r, err
+}
+
+func redisOptions(c *config.Config, limits retain.Limits, log *slog.Logger) broker.RedisOptions {
+	return broker.RedisOptions{
 		URL: string(c.RedisURL), Prefix: c.RedisPrefix, Instance: c.Instance, Retention: limits,
 		WaitReplicas: c.RedisWaitReplicas, ProbeTimeout: c.RedisProbeTimeout, Log: log,
-	})
-	return r, r, err
+	}
+}
+
+// checkTimeout is how long `hubbub check` waits for Redis.
+const checkTimeout = 10 * time.Second
+
+// checkRedis says what is wrong with the Redis that is set, and what there would lose messages. The error is what makes it unusable.
+func checkRedis(ctx context.Context, w io.Writer, c *config.Config) error {
+	if c.RedisURL == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	found, err := broker.CheckRedis(ctx, redisOptions(c, limitsOf(c), slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return fmt.Errorf("redis at %s: %w", c.RedisURL, err)
+	}
+	var fatal error
+	for _, f := range found {
+		if f.Fatal {
+			fatal = errors.Join(fatal, fmt.Errorf("redis at %s: %s", f.Server, f.Text))
+		} else {
+			fmt.Fprintf(w, "Redis at %s: %s.\n", f.Server, f.Text)
+		}
+	}
+	if fatal == nil && len(found) == 0 {
+		fmt.Fprintf(w, "Redis at %s is fine, and set to lose nothing.\n", c.RedisURL)
+	}
+	return fatal
 }

@@ -79,7 +79,7 @@ type instance struct {
 // assemble makes the pieces and tells each of the ones it needs. Nothing runs yet.
 func assemble(c *config.Config, log *slog.Logger) (in *instance, err error) {
 	in = &instance{log: log}
-	limits := retain.Limits{Messages: c.HistoryMessages, Bytes: int64(c.HistoryBytes), Age: c.HistoryAge, Total: int64(c.HistoryTotal)}
+	limits := limitsOf(c)
 	if in.broker, in.redis, err = newBroker(c, limits, log); err != nil {
 		return nil, err
 	}
@@ -98,6 +98,11 @@ func assemble(c *config.Config, log *slog.Logger) (in *instance, err error) {
 		return opened, nil
 	}})
 	return in, nil
+}
+
+// limitsOf is what rooms keep.
+func limitsOf(c *config.Config) retain.Limits {
+	return retain.Limits{Messages: c.HistoryMessages, Bytes: int64(c.HistoryBytes), Age: c.HistoryAge, Total: int64(c.HistoryTotal)}
 }
 
 // ready says why this instance can do its work no more or not yet, or nil.

@@ -73,7 +73,13 @@ func (p person) say(format string, args ...any) {
 	}
 }
 
+// hears waits for an event; an error or a gap before it is none that it expects.
 func (p person) hears(want string) map[string]any {
+	p.t.Helper()
+	return p.waits(want, func(other string) bool { return other == "error" || other == "gap" })
+}
+
+func (p person) waits(want string, bad func(other string) bool) map[string]any {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
@@ -89,7 +95,7 @@ func (p person) hears(want string) map[string]any {
 		if e["type"] == want {
 			return e
 		}
-		if e["type"] == "error" || e["type"] == "gap" {
+		if other, _ := e["type"].(string); bad(other) {
 			p.t.Fatalf("waiting for %s: %s", want, b)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -56,6 +57,7 @@ type Redis struct {
 
 	mu        sync.Mutex // guards what follows
 	up        map[*link]bool
+	lost      error // why the last link ended
 	complains map[string]time.Time
 }
 
@@ -86,8 +88,17 @@ var (
 	scripts = []*redis.Script{publishScript, readScript, tailsScript, probeScript, presentScript, leaseScript, membersScript}
 )
 
+// mute is go-redis' log. What matters of it comes back as an error, which we say ourselves, once and in our words; the library's
+// log is one for the whole process, so it cannot be each broker's own.
+type mute struct{}
+
+func (mute) Printf(context.Context, string, ...any) {}
+
+var muteOnce = sync.OnceFunc(func() { redis.SetLogger(mute{}) })
+
 // NewRedis returns a broker, to be brought to life by Run. It connects to nothing yet.
 func NewRedis(o RedisOptions) (*Redis, error) {
+	muteOnce()
 	client, err := dialer(o.URL)
 	if err != nil {
 		return nil, err
@@ -243,10 +254,11 @@ func (r *Redis) linkUp(l *link) {
 	r.up[l] = true
 }
 
-func (r *Redis) linkGone(l *link) {
+func (r *Redis) linkGone(l *link, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.up, l)
+	r.lost = err
 }
 
 // Ready says why this instance cannot do its work, or nil: within ProbeTimeout a probe was written to and pushed by each Redis server, and
@@ -254,8 +266,11 @@ func (r *Redis) linkGone(l *link) {
 func (r *Redis) Ready() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.up) == 0 {
-		return errors.New("there is no connection to Redis")
+	switch {
+	case len(r.up) == 0 && r.lost != nil:
+		return fmt.Errorf("there is no connection to Redis: %w", r.lost)
+	case len(r.up) == 0:
+		return errors.New("there is no connection to Redis yet")
 	}
 	for l := range r.up {
 		if err := l.health(r.o.ProbeTimeout); err != nil {

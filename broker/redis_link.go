@@ -95,7 +95,11 @@ func (l *link) run(ctx context.Context, tell func(any) bool) {
 	})
 	cancel(l.receive(tell))
 	both.Wait()
-	tell(linkDown{l, context.Cause(ctx)})
+	err := context.Cause(ctx)
+	if !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%s: %w", l.node.Options().Addr, err)
+	}
+	tell(linkDown{l, err})
 }
 
 // receive tells what comes until the connection is closed.
@@ -154,7 +158,7 @@ func (l *link) write(ctx context.Context) error {
 			}
 		case <-tick.C:
 			if silent := time.Since(time.Unix(0, l.heard.Load())); silent > deafAfter {
-				return fmt.Errorf("nothing has come from %s for %v", l.addr, silent.Round(time.Millisecond))
+				return fmt.Errorf("nothing has come for %v", silent.Round(time.Millisecond))
 			}
 			l.ping(ctx)
 		}
@@ -168,7 +172,7 @@ func (l *link) ping(ctx context.Context) {
 	verb := verbOf(l.sharded)
 	err := probeScript.Run(ctx, l.node, []string{l.probe}, l.probe, verb, time.Now().UnixNano()).Err()
 	if err != nil {
-		err = fmt.Errorf("probing: %w", err)
+		err = fmt.Errorf("probing %s: %w", l.node.Options().Addr, err)
 	}
 	l.why.Store(&err)
 }
@@ -218,9 +222,9 @@ func (l *link) health(d time.Duration) error {
 		return *err
 	}
 	if l.at.Load() == 0 {
-		return errors.New("no probe has come back from " + l.addr + " yet")
+		return errors.New("no probe has come back from " + l.node.Options().Addr + " yet")
 	}
-	return fmt.Errorf("no probe has come back from %s for %v", l.addr, d)
+	return fmt.Errorf("no probe has come back from %s for %v", l.node.Options().Addr, d)
 }
 
 func verbOf(sharded bool) string {

@@ -12,7 +12,7 @@ import (
 const (
 	// relinkMin and relinkMax are how long it takes until a broken link is replaced: at first, and after several in vain.
 	relinkMin = 50 * time.Millisecond
-	relinkMax = 500 * time.Millisecond
+	relinkMax = 200 * time.Millisecond
 )
 
 // routes says which link brings which room. Without a cluster there is one link. In a cluster there is one for each
@@ -166,7 +166,7 @@ func (t *routes) down(f *follower, e linkDown) {
 	if t.links[l.addr] == l {
 		delete(t.links, l.addr)
 	}
-	f.r.linkGone(l)
+	f.r.linkGone(l, e.err)
 	if !errors.Is(e.err, context.Canceled) {
 		f.r.stats.links.Add(1)
 		f.r.complain("the connection that messages are pushed on", e.err)

@@ -100,3 +100,6 @@ func (s *RedisServer) signal(sig syscall.Signal) {
 		s.t.Fatal(err)
 	}
 }
+
+// PID is its process.
+func (s *RedisServer) PID() int { return s.cmd.Process.Pid }
