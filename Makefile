@@ -4,7 +4,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 SOURCES  = $(shell git ls-files '*.go')
 
-.PHONY: help run build test unit lint e2e bench fuzz screens deps
+.PHONY: help run build test unit lint js e2e bench fuzz screens deps
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t12
@@ -15,7 +15,7 @@ run: ## the hub on :8080
 build: ## bin/hubbub, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/hubbub .
 
-test: deps lint unit e2e ## everything, from a fresh clone; installs what it needs
+test: deps lint unit js e2e ## everything, from a fresh clone; installs what it needs
 
 unit: ## the Go tests, with the race detector, and once more on one processor
 	$(GO) test -race -timeout 8m ./...
@@ -26,6 +26,9 @@ lint: ## formatting, vet, staticcheck
 	if [ -n "$$unformatted" ]; then echo "gofumpt would change: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
+
+js: deps build ## the client library in Node, its types, and its package
+	cd sdk/js && npm ci --no-audit --no-fund --loglevel=error && npm test
 
 e2e: deps build ## the page in Chromium, as two people who talk to each other
 	cd e2e && npm ci --no-audit --no-fund --loglevel=error && npx playwright test

@@ -2,8 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -353,13 +351,4 @@ func (f *follower) tailsRead(e tailsRead) {
 			f.ask(r)
 		}
 	}
-}
-
-// errText is an error in one line.
-func errText(err error) string {
-	var e *wire.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return fmt.Sprint(err)
 }

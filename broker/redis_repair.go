@@ -91,14 +91,12 @@ func (f *follower) read(e *pageRead) {
 func (f *follower) begin(r *followed, e *pageRead) {
 	var tail []*storedBatch
 	for i := range e.batches {
-		b := &e.batches[i]
-		if want := e.top.offset; len(tail) > 0 {
-			want = tail[len(tail)-1].before()
-			if b.at.offset != want {
-				break
-			}
-		} else if b.at != e.top {
-			break // its end has been trimmed: a hole
+		b, end := &e.batches[i], e.top
+		if len(tail) > 0 {
+			end.offset = tail[len(tail)-1].before()
+		}
+		if b.at != end {
+			break // what is missing has been trimmed
 		}
 		tail = append(tail, b)
 	}

@@ -62,6 +62,7 @@ func TestPage(t *testing.T) {
 	files := fstest.MapFS{
 		"static/index.html":  {Data: []byte("<!doctype html>")},
 		"static/app.js":      {Data: []byte("let a = 1")},
+		"static/app.d.ts":    {Data: []byte("let a: 1")},
 		"static/img/dot.svg": {Data: []byte("<svg/>")},
 	}
 	h := newHall()
@@ -80,6 +81,7 @@ func TestPage(t *testing.T) {
 		{"/", "text/html; charset=utf-8", "<!doctype html>"},
 		{"/?name=x", "text/html; charset=utf-8", "<!doctype html>"},
 		{"/app.js", "text/javascript; charset=utf-8", "let a = 1"},
+		{"/app.d.ts", "text/plain; charset=utf-8", "let a: 1"},
 		{"/img/dot.svg", "image/svg+xml", "<svg/>"},
 	} {
 		r := exchange(t, addr, get(row.path, host))

@@ -225,16 +225,12 @@ function showNext() {
     else if (name === "offline") text = "trying again";
   }
   $("state-next").textContent = text;
-  $("again").hidden = !(seconds > 2 || name === "closed");
-  $("again").textContent = name === "closed" ? "Connect again" : "Try now";
+  $("again").hidden = !(seconds > 2 || name === "refused");
+  $("again").textContent = name === "refused" ? "Connect again" : "Try now";
 }
 
 $("again").addEventListener("click", () => {
-  if (hub.state.name !== "closed") return hub.retryNow();
-  const { client } = hub;
-  const { name } = room;
-  room = null;
-  enter(client, name);
+  hub.retry();
 });
 
 function notice(text) {

@@ -1,86 +1,150 @@
 import { Emitter } from "./emitter.js";
-import { decodePayload } from "./rules.js";
+import { HubbubError, decodeMessage, decodePayload, isPassing } from "./rules.js";
+import { Stream } from "./stream.js";
 
 /**
- * A room we are in. It keeps the position of the last message it handed on, and asks for everything after that
+ * A room we are in. It keeps the position of the last message it handed on, and asks for everything behind that
  * when the connection is back, so that its listeners get each message once, in order, and every hole as a gap.
- *
- * Events:
- *   joined    {position, count, resumed, behind}   on every connection; behind: how many messages will follow,
- *                                                  null where another epoch makes that unknown
- *   message   {offset, epoch, from, time, key, kind, data}
- *   gap       {reason, epoch, from, to, count}     "trimmed": the hub no longer has them; "lost": they did not come
- *             {reason: "epoch", epoch}             another log begins here
- *   caughtup  {count, missed, anew}                after a resume: everything up to the log's end is here
- *   presence  {joined, left, count}                joined and left are missing in large rooms
- *   signal    {from, data}
- *   error     HubbubError                          the join was refused
+ * Its events and what one may call are described in hubbub.d.ts.
  */
 export class Room extends Emitter {
-  #io; // send, ask and publish: what the connection does for its rooms
-  #options;
+  #hub; // what the client does for its rooms: {send, ref, ask, publish, signal, sizeOf, leave, seen}
+  #options; // last, presence
   #joinRef = null; // of the join on this connection
+  #joinAgain; // timer, if the hub asked for a pause
+  #refusal = null; // why we are not in, if there is no hope at the moment
+  #ended = false; // there will never be
+  #waiting = []; // calls of ready
+  #streams = new Set();
   #fresh = true; // no message was handed on yet: the first may have any offset
   #floor = 0; // holes up to here are older than our joining and not ours to report
+  #skipped = 0; // messages missing since the last one that was handed on
+  #unheard = new Map(); // keys of our own publishes that listeners do not want → position, null while unanswered
   #target = null; // the log's end when we resumed, until it is reached
   #count = 0; // messages since we resumed
   #missed = 0;
   #anew = false;
 
-  constructor(name, options, io) {
+  constructor(name, { last, after = null, presence }, hub) {
     super();
     this.name = name;
-    this.position = null;
+    this.position = after;
     this.joined = false;
-    this.#options = options;
-    this.#io = io;
+    this.#options = { last, presence };
+    this.#fresh = after === null;
+    this.#hub = hub;
   }
 
-  /** Publishes; resolves with the position once the hub has stored it. Calling it again with the key of a publish
-   *  whose fate is uncertain is safe for five minutes. */
-  publish(data, { key } = {}) {
-    return this.#io.publish(this.name, data, key);
+  ready() {
+    if (this.joined) return Promise.resolve();
+    if (this.#refusal) return Promise.reject(this.#refusal);
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** How many bytes a publish of data is as it is sent; the hub's limits.message counts the same. */
-  sizeOf(data) {
-    return this.#io.sizeOf(this.name, data);
+  publish(data, options) {
+    return this.#hub.publish(this.name, data, options);
   }
 
   signal(data) {
-    return this.#io.send({ type: "signal", room: this.name, data });
+    return this.#hub.signal(this.name, data);
   }
 
-  /** {count, members: [{client, connections}]}; at most 1,000 are listed. */
-  members() {
-    return this.#io.ask({ type: "members", room: this.name });
+  sizeOf(data) {
+    return this.#hub.sizeOf(this.name, data);
   }
 
-  history({ before, after, limit } = {}) {
-    return this.#io.ask({ type: "history", room: this.name, before, after, limit });
+  async members() {
+    const { count, members } = await this.#hub.ask({ type: "members", room: this.name });
+    return { count, members };
+  }
+
+  async history({ before, after, limit } = {}) {
+    // An offset means something in its own epoch only.
+    const epoch = before === undefined && after === undefined ? undefined : this.position?.epoch;
+    const page = await this.#hub.ask({ type: "history", room: this.name, epoch, before, after, limit });
+    const { first, last } = page;
+    return { epoch: page.epoch, first, last, messages: page.messages.map((m) => decodeMessage(m, page.epoch)) };
   }
 
   leave() {
-    this.#io.leave(this);
+    this.#hub.leave(this);
   }
 
-  // ---- called by the connection alone -------------------------------------------------------------------------
+  [Symbol.asyncIterator]() {
+    const stream = new Stream((ended) => this.#streams.delete(ended));
+    if (this.#ended) stream.end();
+    else if (this.#refusal) stream.fail(this.#refusal);
+    else this.#streams.add(stream);
+    return stream;
+  }
 
-  connected(ref) {
-    this.#joinRef = ref;
+  /** Whoever has left, from within a listener too, hears nothing more. */
+  emit(name, detail) {
+    if (!this.#ended) super.emit(name, detail);
+  }
+
+  // ---- called by the client alone -----------------------------------------------------------------------------
+
+  connected() {
+    this.#joinRef = this.#hub.ref();
     const { last, presence } = this.#options;
     const from = this.position ? { after: this.position } : { last };
-    this.#io.send({ type: "join", ref, room: this.name, ...from, presence });
+    this.#hub.send({ type: "join", ref: this.#joinRef, room: this.name, ...from, presence });
   }
 
+  /** On the next connection the hub may judge otherwise. */
   disconnected() {
+    clearTimeout(this.#joinAgain);
     this.joined = false;
     this.#joinRef = null;
+    this.#refusal = null;
     this.#target = null;
   }
 
   isJoin(ref) {
-    return ref === this.#joinRef;
+    return ref !== undefined && ref === this.#joinRef;
+  }
+
+  /** Whether we are in, or may hope to be. */
+  get hopeful() {
+    return this.#refusal === null;
+  }
+
+  /** The hub said no to our join. */
+  refused(error) {
+    if (isPassing(error)) {
+      const pause = (error.retryAfter ?? 1) * 1000;
+      this.#joinAgain = setTimeout(() => this.connected(), pause * (1 + Math.random()));
+    } else {
+      this.fail(error);
+    }
+    this.emit("error", error);
+  }
+
+  /** Nobody need wait any longer. */
+  fail(error) {
+    this.#refusal = error;
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    for (const stream of this.#streams) stream.fail(error);
+  }
+
+  /** Nothing will come any more. */
+  end(error) {
+    this.#ended = true;
+    this.disconnected();
+    for (const stream of this.#streams) stream.end();
+    this.fail(error);
+  }
+
+  /** Our own message with this key is not for listeners. The hub could hold it back as well, but then its offset would be a
+   *  hole until the answer came, and whether that is ours or missing nobody could tell. */
+  hush(key, acked) {
+    this.#unheard.set(key, null);
+    const answered = (position) => {
+      if (this.#unheard.has(key)) this.#unheard.set(key, position);
+      this.#forgetUnheard();
+    };
+    acked.then(answered, () => this.#unheard.delete(key));
   }
 
   receive(frame) {
@@ -90,10 +154,12 @@ export class Room extends Emitter {
       // What comes before our joined belongs to an earlier stay in the same room.
       if (frame.type === "message") this.#onMessage(frame);
       else if (frame.type === "gap") this.#onGap(frame);
-      else if (frame.type === "presence") this.emit("presence", frame);
+      else if (frame.type === "presence") this.#onPresence(frame);
       else if (frame.type === "signal") this.emit("signal", { from: frame.from, ...decodePayload(frame) });
     }
   }
+
+  // ---- what the hub says --------------------------------------------------------------------------------------
 
   #onJoined({ position: end, count }) {
     this.joined = true;
@@ -106,30 +172,42 @@ export class Room extends Emitter {
       this.#floor = end.offset;
       this.#fresh = last > 0;
     } else {
-      // Nothing seen and nothing there: the hub speaks of no gap, whatever the epoch.
-      if (this.position.offset === 0 && end.offset === 0) this.position = end;
-      behind = this.position.epoch === end.epoch ? Math.max(0, end.offset - this.position.offset) : null;
+      const { epoch, offset } = this.position;
+      // Else the hub's next word is that another log begins.
+      if (epoch === end.epoch && offset <= end.offset) behind = end.offset - offset;
+      else behind = null;
+      this.#fresh = false;
       this.#target = end;
       this.#count = 0;
       this.#missed = 0;
       this.#anew = false;
     }
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
     this.emit("joined", { position: end, count, resumed, behind });
-    this.#lookForEnd();
+    if (behind !== null) this.#lookForEnd();
+    // In an empty log the hub speaks of no other one. But what was said in ours since is gone with it.
+    else if (this.position.offset === 0 && end.offset === 0) this.#onGap({ reason: "epoch", epoch: end.epoch });
   }
 
   #onMessage(frame) {
     const { epoch, offset: seen } = this.position;
-    const { offset, from, time, key } = frame;
+    const { offset, from, key } = frame;
     if (offset <= seen) return;
-    if (offset > seen + 1 && !this.#fresh) this.#report("lost", seen + 1, offset - 1);
+    if (offset > seen + 1 && !this.#fresh) this.#onHole("lost", seen + 1, offset - 1);
     this.#fresh = false;
     this.#floor = 0;
     this.position = { epoch, offset };
     this.#count++;
-    this.#io.seen(this.name, frame, this.position);
-    this.emit("message", { offset, epoch, from, time, key, ...decodePayload(frame) });
+    const own = key !== undefined && this.#hub.seen(this.name, from, key, this.position);
+    if (!(own && this.#unheard.delete(key))) this.#handOn(decodeMessage(frame, epoch));
     this.#lookForEnd();
+  }
+
+  #handOn(message) {
+    message.missed = this.#skipped;
+    this.#skipped = 0;
+    for (const stream of this.#streams) stream.push(message);
+    this.emit("message", message);
   }
 
   #onGap({ reason, from, to, epoch }) {
@@ -138,20 +216,37 @@ export class Room extends Emitter {
       this.#fresh = false;
       this.#floor = 0;
       this.#anew = true;
+      this.#skipped = Infinity;
+      for (const [key, at] of this.#unheard) if (at && at.epoch !== epoch) this.#unheard.delete(key);
       if (this.#target && this.#target.epoch !== epoch) this.#target = { epoch, offset: 0 };
-      this.emit("gap", { reason, epoch });
+      this.emit("gap", { reason, epoch, count: null });
     } else if (to > this.position.offset) {
-      this.#report("trimmed", Math.max(from, this.position.offset + 1), to);
+      const begin = Math.max(from, this.position.offset + 1);
       this.position = { epoch: this.position.epoch, offset: to };
+      this.#onHole("trimmed", begin, to);
     }
+    this.#forgetUnheard();
     this.#lookForEnd();
   }
 
-  #report(reason, from, to) {
+  #onHole(reason, from, to) {
     from = Math.max(from, this.#floor + 1);
     if (from > to) return;
-    this.#missed += to - from + 1;
-    this.emit("gap", { reason, epoch: this.position.epoch, from, to, count: to - from + 1 });
+    const count = to - from + 1;
+    this.#missed += count;
+    this.#skipped += count;
+    this.emit("gap", { reason, epoch: this.position.epoch, from, to, count });
+  }
+
+  /** What a hole has taken will not come. */
+  #forgetUnheard() {
+    for (const [key, at] of this.#unheard) {
+      if (at && this.position?.epoch === at.epoch && this.position.offset >= at.offset) this.#unheard.delete(key);
+    }
+  }
+
+  #onPresence({ joined, left, count }) {
+    this.emit("presence", joined ? { joined, left, count } : { count });
   }
 
   #lookForEnd() {

@@ -62,7 +62,7 @@ export class Roster extends Emitter {
       this.#tell();
     } catch (error) {
       this.#asking = false;
-      if (error.code !== "disconnected" && error.code !== "forbidden") this.#askSoon();
+      if (error.code === "queue_full") this.#askSoon(); // anything else lasts until the next joined
     }
   }
 

@@ -2,8 +2,7 @@
 
 export const DIALECT = "hubbub.v1";
 
-/** An error with a stable code: the hub's own codes, or one of the client's
- *  (too_large, queue_full, uncertain, disconnected, closed). */
+/** An error with a stable code, one of those in hubbub.d.ts. */
 export class HubbubError extends Error {
   constructor(code, message, more = {}) {
     super(message);
@@ -11,6 +10,11 @@ export class HubbubError extends Error {
     this.code = code;
     Object.assign(this, more);
   }
+}
+
+/** limit is missing where the hub has closed the connection without saying it. */
+export function tooLarge(bytes, limit = "it did not say how many") {
+  return new HubbubError("too_large", `${bytes} bytes are more than the hub takes (${limit})`);
 }
 
 // ---- coming back ----------------------------------------------------------------------------------------------
@@ -27,6 +31,16 @@ export function backoff(attempt, random = Math.random) {
 /** 4500–4999 mean: do not come back unchanged. After anything else one comes back. */
 export function comesBack(code) {
   return !(code >= 4500 && code <= 4999);
+}
+
+/** The hub did not like the token, or likes it no longer. Another one is worth a try. */
+export function refusesToken(code) {
+  return code === 4500 || code === 4501;
+}
+
+/** An error after which the same command is to be sent again, when the pause that the hub asks for is over. */
+export function isPassing({ code }) {
+  return code === "unavailable" || code === "rate_limited";
 }
 
 /** The attempt to start from after a close of that code: those that ask for a pause get one. */
@@ -69,18 +83,32 @@ export function roomProblem(name) {
 
 // ---- payloads -------------------------------------------------------------------------------------------------
 
-/** The part of a publish command that carries data: bytes as base64, a string as text, anything else as JSON. */
+/** The part of a command that carries data: bytes as base64, a string as text, anything else as JSON. */
 export function encodePayload(data) {
-  if (!(data instanceof Uint8Array)) return { data };
+  const bytes = bytesOf(data);
+  if (bytes === null) return { data };
   let binary = "";
-  for (let i = 0; i < data.length; i += 8192) binary += String.fromCharCode(...data.subarray(i, i + 8192));
+  for (let i = 0; i < bytes.length; i += 8192) binary += String.fromCharCode(...bytes.subarray(i, i + 8192));
   return { base64: btoa(binary) };
 }
 
-/** The payload of a received message: kind is "text", "json" or "binary", data a string, any value, or bytes. */
+function bytesOf(data) {
+  if (data instanceof Uint8Array) return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return null;
+}
+
+/** The payload of what was received: kind is "text", "json" or "binary", data a string, any value, or bytes. */
 export function decodePayload(frame) {
   if (frame.base64 !== undefined) {
     return { kind: "binary", data: Uint8Array.from(atob(frame.base64), (c) => c.charCodeAt(0)) };
   }
   return { kind: typeof frame.data === "string" ? "text" : "json", data: frame.data };
+}
+
+/** A message as listeners get it, from a message event or a page of history. */
+export function decodeMessage(frame, epoch) {
+  const { offset, from, time, key } = frame;
+  return { offset, epoch, from, time, key, ...decodePayload(frame) };
 }

@@ -15,7 +15,7 @@ export function messages(count) {
 /** The connection's state: {tone: "wait" | "good" | "bad", text}. room is what we know about the room:
  *  {joined, refused, behind, caughtUp}. */
 export function stateInWords(state, room) {
-  if (state.name === "closed") return { tone: "bad", text: closeInWords(state) };
+  if (state.name === "refused") return { tone: "bad", text: closeInWords(state) };
   if (state.name === "offline") return { tone: "bad", text: `Offline since ${timeOfDay(state.since)}` };
   if (state.name === "connecting") {
     return { tone: "wait", text: state.retryAt === null ? "Connecting…" : "The hub does not answer" };
@@ -67,6 +67,7 @@ const ERRORS = {
   too_large: "The message is too long for this hub.",
   queue_full: "Too much is waiting to be sent already.",
   uncertain: "Sent, but the hub never confirmed it. It may or may not have arrived.",
+  refused: "The hub refused the connection.",
   closed: "The connection is closed.",
 };
 
@@ -74,6 +75,6 @@ const ERRORS = {
 export function errorInWords({ code, message }) {
   const words = ERRORS[code];
   if (!words) return message || "Something went wrong.";
-  const ours = ["too_large", "queue_full", "uncertain", "closed"].includes(code);
+  const ours = ["too_large", "queue_full", "uncertain", "refused", "closed"].includes(code);
   return ours || !message ? words : `${words} (${message})`;
 }
