@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,7 +45,7 @@ const (
 	hang     // the connection ends without a close frame
 )
 
-func startTestHub(t *testing.T, h *testHub) Target {
+func startTestHub(t *testing.T, h *testHub) string {
 	h.changed, h.rooms = sync.NewCond(&h.mu), map[string]*testRoom{}
 	server := httptest.NewUnstartedServer(h)
 	// What the kernel takes for a member that does not read is not a matter of the test.
@@ -62,7 +61,7 @@ func startTestHub(t *testing.T, h *testHub) Target {
 		h.changed.Broadcast()
 		server.Close()
 	})
-	return Target{URL: server.URL, PID: os.Getpid()}
+	return server.URL
 }
 
 // ServeHTTP is one connection. It is in one room at most.
@@ -71,7 +70,7 @@ func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	member, _ := strconv.Atoi(id)
 	pipe := r.URL.Query().Get("room")
 	at := h.end(pipe) // a pipe has joined before it is answered
-	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocolJSON}})
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"hubbub.v1"}})
 	if err != nil {
 		return
 	}
@@ -103,11 +102,15 @@ func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		command := struct {
 			Type, Room string
 			Data       json.RawMessage
-		}{"publish", pipe, b}
+			Ref        int
+			After      *struct{ Offset int }
+		}{Type: "publish", Room: pipe, Data: b}
 		if pipe == "" && json.Unmarshal(b, &command) != nil {
 			return
 		}
 		switch {
+		case command.Type == "join" && command.After != nil:
+			join(command.Room, command.After.Offset)
 		case command.Type == "join":
 			join(command.Room, h.end(command.Room))
 		case command.Room == "load-room-9":
@@ -118,6 +121,9 @@ func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			room.log = append(room.log, string(command.Data))
 			h.mu.Unlock()
 			h.changed.Broadcast()
+			if command.Ref > 0 {
+				write(`{"type":"published","ref":1}`)
+			}
 		}
 	}
 }
