@@ -167,3 +167,12 @@ func (m *meter) stop(messages int64) (Cost, time.Duration, error) {
 	client, err := cpuOf(m.clients)
 	return Cost{Messages: messages, Server: server - m.server, Client: client - m.client}, past, err
 }
+
+// MostSockets is how many this process, or one that it starts, may have open.
+func MostSockets() int {
+	limit, err := fileLimit()
+	if err != nil {
+		return 0
+	}
+	return max(int(limit)-spareFiles, 1)
+}
