@@ -115,6 +115,9 @@ func (b *bench) carryOut(ctx context.Context, p load.Plan, observe func(load.Poi
 	if len(b.urls) == 0 {
 		for range b.asked.Instances {
 			hub, err := load.StartServer(ctx, b.program, append([]string{"serve", "--listen=127.0.0.1:0", "--admin=off"}, strings.Fields(b.asked.HubFlags)...)...)
+			if err != nil && b.asked.HubFlags != "" {
+				return load.Result{}, load.Misuse{Err: fmt.Errorf("a hub with --hub-flags %q: %w", b.asked.HubFlags, err)}
+			}
 			if err != nil {
 				return load.Result{}, fmt.Errorf("a hub to measure: %w", err)
 			}
@@ -134,16 +137,14 @@ type bench struct {
 }
 
 func newBench(o *config.Bench) (*bench, error) {
-	b := &bench{asked: o}
-	mode := ""
-	for _, what := range o.What {
-		switch {
-		case strings.Contains(what, "://"):
-			b.urls = append(b.urls, what)
-		case mode != "":
-			return nil, fmt.Errorf("bench: %s and %s: one mode at a time, or all", mode, what)
-		default:
-			mode = what
+	b := &bench{asked: o, urls: o.URLs}
+	mode := o.What
+	if strings.Contains(mode, "://") { // the mode was left away
+		b.urls, mode = append([]string{mode}, b.urls...), ""
+	}
+	for _, url := range b.urls {
+		if !strings.Contains(url, "://") {
+			return nil, fmt.Errorf("bench: %q is no URL like ws://localhost:8080, and there is one mode at a time, or all", url)
 		}
 	}
 	d, err := dialectOf(o)

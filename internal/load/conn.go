@@ -44,7 +44,7 @@ const maxUnsent = 8 << 20
 // greet sends the handshake when the TCP connection stands.
 func (l *loop) greet(c *conn) {
 	if err := connected(c.fd); err != nil {
-		l.fail(c, misuse("nothing answers there: %w", err))
+		l.fail(c, misuse("nothing answers at %s (%w): start the server, or name the address it has", c.to.host, err))
 		return
 	}
 	c.state = shaking
@@ -74,7 +74,7 @@ func (l *loop) read(c *conn) {
 	if c.state == shaking {
 		length, err := parseAnswer(data, c.to.proto)
 		if err != nil {
-			l.fail(c, Misuse{err})
+			l.fail(c, misuse("%s, asked for %s: %w", c.to.host, l.address(c), err))
 			return
 		}
 		if length == 0 {

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -78,9 +77,12 @@ func (c *crowd) enter(ctx context.Context, members []*conn, start time.Duration,
 	if err := c.files(len(c.conns)); err != nil {
 		return err
 	}
-	begun, before := 0, c.ready
+	begun, before, asked := 0, c.ready, now()
 	pace := pace{rate: c.Plan.Ramp / float64(c.Of), total: len(members)}
 	err := c.turnUntil(ctx, "opening sockets", func() int { return len(members) - (c.ready - before) }, func() error {
+		if c.ready == before && c.open > 0 && now()-asked > firstAnswer {
+			return c.silence("ready", c.d.Ready)
+		}
 		for begun < len(members) && c.begun < handshakes {
 			m := members[begun]
 			m.due = now()
@@ -98,11 +100,11 @@ func (c *crowd) enter(ctx context.Context, members []*conn, start time.Duration,
 		}
 		return nil
 	})
-	if errors.As(err, new(stuck)) && c.ready == before && c.open > 0 {
-		return c.silence("ready", c.d.Ready)
-	}
 	return err
 }
+
+// firstAnswer is how long nobody at all may get the answer that the dialect waits for, before it is taken for the wrong dialect.
+const firstAnswer = 5 * time.Second
 
 // files says whether this process may have so many sockets.
 func (c *crowd) files(n int) error {
@@ -116,9 +118,12 @@ func (c *crowd) files(n int) error {
 // join lets members who are greeted join their rooms, some at a time.
 func (c *crowd) join(ctx context.Context, members []*conn) error {
 	const together = 200
-	asked, before := 0, c.joined
+	asked, before, since := 0, c.joined, now()
 	want := before + len(members)
 	err := c.turnUntil(ctx, "joining", func() int { return want - c.joined }, func() error {
+		if c.joined == before && now()-since > firstAnswer {
+			return c.silence("joined", c.d.Joined)
+		}
 		for asked < len(members) && want-c.joined-(len(members)-asked) < together {
 			if m := members[asked]; m.stage == ready {
 				c.ask(m)
@@ -127,9 +132,6 @@ func (c *crowd) join(ctx context.Context, members []*conn) error {
 		}
 		return nil
 	})
-	if errors.As(err, new(stuck)) && c.joined == before {
-		return c.silence("joined", c.d.Joined)
-	}
 	return err
 }
 

@@ -21,6 +21,7 @@ type fleet struct {
 
 	interrupted bool
 	done        int      // how many have done what was last ordered
+	warm        int      // how many measure
 	sent        []uint32 // by publisher, of all
 	mail        Tally
 	paid        int64
@@ -147,12 +148,17 @@ func (f *fleet) finish(ctx context.Context) error {
 	return f.attend(ctx, func() bool { return f.done == len(f.crews) }, 0)
 }
 
+// warmed waits until all measure, or have ended before that.
+func (f *fleet) warmed(ctx context.Context) error {
+	return f.attend(ctx, func() bool { return f.interrupted || max(f.warm, f.done) == len(f.crews) }, 0)
+}
+
 // wait lets a time pass.
 func (f *fleet) wait(ctx context.Context, d time.Duration) error {
 	return f.attend(ctx, func() bool { return f.interrupted }, d)
 }
 
-// attend listens and samples until done says so, or for a time if that is above 0.
+// attend listens until done says so, or for a time if that is above 0.
 func (f *fleet) attend(ctx context.Context, done func() bool, d time.Duration) error {
 	var over <-chan time.Time
 	if d > 0 {
@@ -168,10 +174,6 @@ func (f *fleet) attend(ctx context.Context, done func() bool, d time.Duration) e
 		select {
 		case s := <-f.answers:
 			if err := f.hear(s); err != nil {
-				return err
-			}
-		case <-f.series.ticker.C:
-			if err := f.series.sample(); err != nil {
 				return err
 			}
 		case <-over:
@@ -196,7 +198,11 @@ func (f *fleet) hear(s said) error {
 	case s.Error != "":
 		return errors.New(strings.TrimSpace(s.Error))
 	}
-	if s.Done != "" {
+	switch s.Done {
+	case "":
+	case doWarm:
+		f.warm++
+	default:
 		f.done++
 	}
 	if s.Tick != nil {

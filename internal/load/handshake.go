@@ -36,7 +36,7 @@ func parseAnswer(b []byte, protocol string) (length int, err error) {
 	}
 	lines := strings.Split(string(b[:end]), "\r\n")
 	if fields := strings.Fields(lines[0]); len(fields) < 2 || fields[1] != "101" {
-		return 0, fmt.Errorf("the server refused the upgrade: %s%s", lines[0], excerpt(b[end+4:]))
+		return 0, fmt.Errorf("it refused the upgrade: %s%s", lines[0], excerpt(b[end+4:]))
 	}
 	var accept, spoken string
 	for _, line := range lines[1:] {

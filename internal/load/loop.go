@@ -173,7 +173,10 @@ type stuck struct{ error }
 // fail remembers the first failure; the turn that it happens in returns it.
 func (l *loop) fail(c *conn, err error) {
 	if l.broken == nil {
-		l.broken = fmt.Errorf("socket %d to %s: %w", c.id, c.to.host, err)
+		l.broken = err
+		if !errors.As(err, new(Misuse)) {
+			l.broken = fmt.Errorf("socket %d to %s: %w", c.id, c.to.host, err)
+		}
 	}
 	l.drop(c)
 }
@@ -200,7 +203,7 @@ func (l *loop) ended(c *conn, err error) {
 		if errors.Is(err, io.EOF) {
 			err = errors.New("the server hung up during the handshake")
 		}
-		l.fail(c, Misuse{err})
+		l.fail(c, misuse("%s: %w", c.to.host, err))
 		return
 	}
 	code := c.code

@@ -53,10 +53,12 @@ type Plan struct {
 func (p *Plan) Sockets() int { return p.Rooms * p.Members }
 
 // Misuse is an error of who asked and not of the server or of the measurement: asking again in the same way will not help.
-type Misuse struct{ error }
+type Misuse struct{ Err error }
+
+func (m Misuse) Error() string { return m.Err.Error() }
 
 // Unwrap gives what is wrong.
-func (m Misuse) Unwrap() error { return m.error }
+func (m Misuse) Unwrap() error { return m.Err }
 
 func misuse(format string, args ...any) error { return Misuse{fmt.Errorf(format, args...)} }
 

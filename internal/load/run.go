@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -21,10 +20,8 @@ func Run(ctx context.Context, p Plan, observe func(Point)) (r Result, err error)
 	}
 	r = Result{Plan: p, Began: time.Now(), Machine: ReadMachine()}
 	s := newSeries(&p, observe)
-	defer s.ticker.Stop()
-	s.clients = func() []int { return []int{os.Getpid()} }
 	if r.Before, err = rssOf(s.servers); err != nil {
-		return r, err
+		return r, misuse("--server-pid: %w: is it a process of this machine, and of a user whose processes may be looked at?", err)
 	}
 	f, err := muster(ctx, &p, s)
 	if err != nil {
@@ -32,7 +29,7 @@ func Run(ctx context.Context, p Plan, observe func(Point)) (r Result, err error)
 	}
 	defer f.dismiss()
 	s.clients = f.pids
-	if err := s.enter("opening"); err != nil {
+	if err := s.begin(); err != nil {
 		return r, err
 	}
 	act := &performance{fleet: f, r: &r, run: ctx}
@@ -198,7 +195,7 @@ func (a *performance) play() error {
 	}
 	start := now() + 50*time.Millisecond // time for the order to reach everybody
 	a.tell(order{Do: doPlay, Start: start})
-	if err := a.wait(a.run, start+a.plan.WarmUp-now()); err != nil || a.interrupted {
+	if err := a.warmed(a.run); err != nil || a.warm == 0 {
 		return a.played(err)
 	}
 	m, err := newMeter(a.plan.ServerPID, a.pids())
@@ -274,7 +271,7 @@ func (a *performance) conclude() (err error) {
 	}
 	r.Mail, r.Interrupted, r.Open = a.mail, a.interrupted, total(s.open)
 	r.Latency, r.Curve, r.Behind, r.Connecting = latency(s.late), curve(s.late), latency(s.behind).P99, latency(s.connecting)
-	r.Points, r.Busiest = s.points, s.busiest
+	r.Points, r.Busiest = s.points, s.busiest()
 	r.Idle, r.Stolen = ReadMachine().Since(r.Machine)
 	for _, p := range r.Points {
 		r.Most = max(r.Most, p.RSS)

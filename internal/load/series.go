@@ -1,6 +1,7 @@
 package load
 
 import (
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -26,7 +27,6 @@ type Point struct {
 
 // series collects a run's points, and the sums of what they are made of. It belongs to the goroutine that runs the plan.
 type series struct {
-	ticker  *time.Ticker
 	begun   time.Time
 	last    time.Time
 	phase   string
@@ -34,8 +34,10 @@ type series struct {
 	clients func() []int
 	observe func(Point)
 
-	open, joined   []int // by crew
-	sum            tick  // since the last point; its histograms are unused
+	open, joined   []int     // by crew
+	ticked         []bool    // by crew: its second is over
+	busy, past     []float64 // by crew: seconds, while something was measured
+	sum            tick      // since the last point; its histograms are unused
 	second         *hdrhistogram.Histogram
 	late           *hdrhistogram.Histogram // of the whole run
 	behind         *hdrhistogram.Histogram
@@ -43,7 +45,6 @@ type series struct {
 	resumed        int64
 	server, client time.Duration // CPU at the last point
 	machine        Machine       // then
-	busiest        float64       // while something was measured
 	measuring      bool
 
 	points []Point
@@ -57,10 +58,11 @@ func newSeries(p *Plan, observe func(Point)) *series {
 	if observe == nil {
 		observe = func(Point) {}
 	}
+	n := max(p.Processes, 1)
 	s := &series{
-		ticker: time.NewTicker(time.Second), begun: time.Now(), last: time.Now(), observe: observe, stride: 1,
-		open: make([]int, max(p.Processes, 1)), joined: make([]int, max(p.Processes, 1)),
-		second: newHistogram(), late: newHistogram(), behind: newHistogram(), connecting: newHistogram(), machine: ReadMachine(),
+		begun: time.Now(), observe: observe, stride: 1,
+		open: make([]int, n), joined: make([]int, n), ticked: make([]bool, n), busy: make([]float64, n), past: make([]float64, n),
+		second: newHistogram(), late: newHistogram(), behind: newHistogram(), connecting: newHistogram(),
 	}
 	for _, pid := range p.ServerPID {
 		s.servers = append(s.servers, process{pid})
@@ -68,27 +70,61 @@ func newSeries(p *Plan, observe func(Point)) *series {
 	return s
 }
 
-// add takes a client process's tick.
+// begin is the first moment.
+func (s *series) begin() (err error) {
+	s.last, s.machine, s.phase = time.Now(), ReadMachine(), "opening"
+	if s.server, err = cpuOf(s.servers); err != nil {
+		return err
+	}
+	s.client, err = cpuOf(processes(s.clients()))
+	return err
+}
+
+// add takes a client process's tick. When the second is over for all of them it makes a point.
 func (s *series) add(crew int, t *tick) error {
 	s.open[crew], s.joined[crew] = t.Open, t.Joined
 	s.sum.Connects += t.Connects
 	s.sum.Sent += t.Sent
 	s.sum.Delivered += t.Delivered
 	s.resumed += t.Resumed
-	s.sum.Busy = max(s.sum.Busy, t.Busy)
+	if t.Past > 0 {
+		s.sum.Busy = max(s.sum.Busy, t.Busy/t.Past)
+	}
+	if s.measuring {
+		s.busy[crew] += t.Busy
+		s.past[crew] += t.Past
+	}
 	if err := merge(s.second, t.Late); err != nil {
 		return err
 	}
 	if err := merge(s.behind, t.Behind); err != nil {
 		return err
 	}
-	return merge(s.connecting, t.Connecting)
+	if err := merge(s.connecting, t.Connecting); err != nil || !t.Whole {
+		return err
+	}
+	s.ticked[crew] = true
+	if slices.Contains(s.ticked, false) {
+		return nil
+	}
+	clear(s.ticked)
+	return s.sample()
+}
+
+// busiest is the share of its time in which the client process that was busiest was busy.
+func (s *series) busiest() (most float64) {
+	for i, past := range s.past {
+		if past > 0 {
+			most = max(most, s.busy[i]/past)
+		}
+	}
+	return most
 }
 
 // sample makes a point of what came since the last one.
 func (s *series) sample() error {
 	at := time.Now()
-	past := at.Sub(s.last).Seconds()
+	past := max(at.Sub(s.last).Seconds(), 1e-6)
 	server, err := cpuOf(s.servers)
 	if err != nil {
 		return err
@@ -109,9 +145,6 @@ func (s *series) sample() error {
 		Latency: latency(s.second),
 	}
 	p.Idle, p.Stolen = machine.Since(s.machine)
-	if s.measuring {
-		s.busiest = max(s.busiest, s.sum.Busy)
-	}
 	s.late.Merge(s.second)
 	s.second.Reset()
 	s.last, s.server, s.client, s.machine, s.sum = at, server, client, machine, tick{}
@@ -140,7 +173,6 @@ func (s *series) keep(p Point) {
 func (s *series) enter(phase string) error {
 	err := s.sample()
 	s.phase = phase
-	s.ticker.Reset(time.Second)
 	return err
 }
 

@@ -147,3 +147,13 @@ func (c *crowd) comeAndGo(home bool) error {
 	}
 	return nil
 }
+
+// abroad is how many of those who come and go are away.
+func (c *crowd) abroad() (n int) {
+	for _, m := range c.restless {
+		if m.stage != joined {
+			n++
+		}
+	}
+	return n
+}

@@ -14,7 +14,9 @@ type tick struct {
 	Sent         int64
 	Delivered    int64
 	Resumed      int64   // Storm: members that have all they missed
-	Busy         float64 // share of the time in which it did not wait for anything to happen
+	Whole        bool    // it came because a second of the machine's clock was over, not because something else was
+	Past         float64 // seconds since the one before
+	Busy         float64 // of those, how many it did not wait for anything to happen
 	Late         []byte  // histograms, encoded; empty if nothing is in them
 	Behind       []byte
 	Connecting   []byte
@@ -32,6 +34,7 @@ const (
 	doOpen  = "open"  // the sockets, by the schedule from Start on
 	doJoin  = "join"  // the rooms
 	doPlay  = "play"  // publish from Start on, for the warm-up and the duration
+	doWarm  = "warm"  // no order: play says it when what follows is measured
 	doCycle = "cycle" // publish what each publisher has to say, not measured
 	doPart  = "part"  // end the sockets
 	doSpeak = "speak" // publish what is missed
@@ -42,7 +45,7 @@ const (
 
 // answer is what it says.
 type answer struct {
-	Done   string // an order
+	Done   string // an order, or doWarm
 	Tick   *tick
 	Sent   map[int]uint32 // by its own publishers: with play, cycle and speak
 	Mail   *Tally         // with mail

@@ -83,7 +83,7 @@ func (w *worker) work(ctx context.Context, s share, in *json.Decoder) (err error
 			if err := w.do(ctx, o, &a); err != nil {
 				return err
 			}
-			w.emit()
+			w.emit(false)
 			w.tell(a)
 		default:
 			if err := w.turn(ctx, now()+turnTime); err != nil && ctx.Err() == nil {
@@ -153,7 +153,7 @@ func (w *worker) perform(ctx context.Context, start time.Duration) error {
 		if err := w.cycle(ctx, start+p.WarmUp); err != nil {
 			return err
 		}
-		w.measure(start + p.WarmUp)
+		w.warm(start + p.WarmUp)
 		return w.cycle(ctx, start+p.WarmUp+p.Duration)
 	}
 	rate := p.Rate * float64(p.Rooms)
@@ -162,8 +162,15 @@ func (w *worker) perform(ctx context.Context, start time.Duration) error {
 	if err := w.play(ctx, schedule, start, 0, warm); err != nil {
 		return err
 	}
-	w.measure(start + schedule.at(warm))
+	w.warm(start + schedule.at(warm))
 	return w.play(ctx, schedule, start, warm, total)
+}
+
+// warm makes what follows count.
+func (w *worker) warm(from time.Duration) {
+	w.emit(false)
+	w.measure(from)
+	w.tell(answer{Done: doWarm})
 }
 
 // mail waits until everything has come that was sent, or nothing does any more, and counts.
@@ -172,6 +179,9 @@ func (w *worker) mail(ctx context.Context, sent []uint32, a *answer) error {
 		copy(w.sent, sent)
 	}
 	w.home = true
+	if err := w.turnUntil(ctx, "coming home", w.abroad, nothing); err != nil {
+		return err
+	}
 	if err := w.drain(ctx); err != nil {
 		return err
 	}
@@ -192,14 +202,14 @@ func (w *worker) afterTurn() error {
 		}
 	}
 	if now() >= w.next {
-		w.emit()
+		w.emit(true)
 		w.next = now().Truncate(time.Second) + time.Second
 	}
 	return nil
 }
 
 // emit tells what has happened since it last did.
-func (w *worker) emit() {
+func (w *worker) emit(whole bool) {
 	t := w.total
 	t.Sent, t.Delivered = w.tally.Sent, w.tally.Delivered
 	sum := t
@@ -209,9 +219,8 @@ func (w *worker) emit() {
 	t.Resumed -= w.before.Resumed
 	t.Open, t.Joined = w.open, w.joined
 	at := now()
-	if past := at - w.turned; past > 0 {
-		t.Busy = max(0, 1-float64(w.waited-w.rested)/float64(past))
-	}
+	t.Whole, t.Past = whole, (at - w.turned).Seconds()
+	t.Busy = max(0, t.Past-(w.waited-w.rested).Seconds())
 	t.Late, t.Behind, t.Connecting = encode(w.late), encode(w.behind), encode(w.connects)
 	w.before, w.turned, w.rested = sum, at, w.waited
 	w.tell(answer{Tick: &t})

@@ -128,8 +128,12 @@ type field struct {
 func (d *Dialect) texts() []field {
 	const names = "${room}, ${client}"
 	return []field{
-		{"path", names, &d.Path}, {"hello", names, &d.Hello}, {"join", names, &d.Join},
+		{"path", names, &d.Path},
+		{"hello", names, &d.Hello},
+		{"join", names, &d.Join},
 		{"publish", "${room}, ${payload}", &d.Publish},
-		{"ready", "nothing of the kind", &d.Ready}, {"joined", "nothing of the kind", &d.Joined}, {"delivery", "nothing of the kind", &d.Delivery},
+		{"ready", "nothing of the kind", &d.Ready},
+		{"joined", "nothing of the kind", &d.Joined},
+		{"delivery", "nothing of the kind", &d.Delivery},
 	}
 }

@@ -67,8 +67,11 @@ func TestBuiltIn(t *testing.T) {
 		d                Dialect
 		echoes, one, own bool
 	}{
-		{Hubbub, false, false, true}, {HubbubEcho, true, false, true}, {Pipe, false, false, true},
-		{PlainEcho, true, false, true}, {Broadcast, false, true, true},
+		{Hubbub, false, false, true},
+		{HubbubEcho, true, false, true},
+		{Pipe, false, false, true},
+		{PlainEcho, true, false, true},
+		{Broadcast, false, true, true},
 	} {
 		if err := test.d.check(); err != nil {
 			t.Errorf("%s: %v", test.d.Name, err)

@@ -12,10 +12,11 @@ const time = scaled([[1, "s"], [1e-3, "ms"], [1e-6, "µs"]]);
 const memory = scaled([[2 ** 30, "GB"], [2 ** 20, "MB"], [2 ** 10, "KB"], [1, "B"]]);
 const amount = scaled([[1e6, "M"], [1e3, "k"], [1, ""]]);
 const share = (v) => (v == null ? "–" : `${digits(100 * v)} %`);
-const percentile = (x) => (x == null ? "–" : `${digits(100 * (1 - 10 ** -x)).slice(0, 9)} %`);
+const percentile = (x) => (x == null ? "–" : `${(100 * (1 - 10 ** -x)).toFixed(Math.max(0, Math.ceil(x) - 2 + (x % 1 ? 1 : 0)))} %`);
+const measured = ["measuring", "holding", "storm"];
 
 /** One plot. lines: [[name, values], …]; told is what it says to those who do not see it. */
-function plot(into, caption, { x, lines, show, log = false, showX = (v) => `${digits(v)} s`, ticks, sync }) {
+function plot(into, caption, { x, lines, show, log = false, showX = (v) => `${digits(v)} s`, ticks, sync, from, incrs }) {
   const some = lines.filter(([, values]) => values.some((v) => v != null && (!log || v > 0)));
   if (some.length === 0 || x.length < 2) return;
   const figure = document.createElement("figure");
@@ -35,8 +36,9 @@ function plot(into, caption, { x, lines, show, log = false, showX = (v) => `${di
     scales: { x: { time: false }, y: log ? { distr: 3 } : { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
     axes: [
       { ...axis, values: (_, list) => list.map((v) => (v == null ? "" : showX(v))), ...(ticks ? { splits: () => ticks } : {}) },
-      { ...axis, size: 72, values: (_, list) => list.map((v) => (v == null ? "" : show(v))) },
+      { ...axis, size: 72, ...(incrs ? { incrs } : {}), values: (_, list) => list.map((v) => (v == null ? "" : show(v))) },
     ],
+    hooks: { drawAxes: from == null ? [] : [(u) => mark(u, from)] },
     series: [
       { label: ticks ? "at most" : "at", value: (_, v) => (v == null ? "–" : showX(v)) },
       ...some.map(([label], i) => ({ label, stroke: ink(`--c${i % 4}`), width: 2, points: { show: x.length < 3 }, spanGaps: false, value: (_, v) => show(v) })),
@@ -46,12 +48,26 @@ function plot(into, caption, { x, lines, show, log = false, showX = (v) => `${di
   drawn.push([new uPlot(options, [x, ...values], canvas), canvas]);
 }
 
+/** A line where what is measured begins. */
+function mark(u, from) {
+  const { ctx, bbox } = u;
+  const x = u.valToPos(from, "x", true);
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = ink("--faint")();
+  ctx.setLineDash([4, 4]);
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x, bbox.top + bbox.height);
+  ctx.stroke();
+  ctx.restore();
+}
+
 for (const into of document.querySelectorAll("[data-result]")) {
   const number = into.dataset.result;
   const { points, curve, rate } = results[number];
   const at = points.map((p) => p.at);
   const of = (name) => points.map((p) => p[name]);
-  const over = { x: at, sync: `result-${number}` };
+  const over = { x: at, sync: `result-${number}`, from: points.find((p) => measured.includes(p.phase))?.at };
   plot(into, "Latency over time", { ...over, log: true, show: time, lines: [["p50", of("p50")], ["p90", of("p90")], ["p99", of("p99")], ["max", of("max")]] });
   const finite = curve.filter((s) => s.quantile < 1);
   const top = Math.max(1, ...finite.map((s) => Math.ceil(-Math.log10(1 - s.quantile))));
@@ -64,7 +80,7 @@ for (const into of document.querySelectorAll("[data-result]")) {
     ...over, show: share,
     lines: [["server, of a core", of("server_cpu")], ["client, of a core", of("client_cpu")], ["stolen, of the machine", of("stolen")]],
   });
-  plot(into, "Memory for a socket", { ...over, show: memory, lines: [["server", of("socket")]] });
+  plot(into, "Memory for a socket", { ...over, show: memory, incrs: Array.from({ length: 40 }, (_, i) => 2 ** i), lines: [["server", of("socket")]] });
   plot(into, "Connects a second, and sockets", { ...over, show: amount, lines: [["connects", of("connects")], ["open", of("open")]] });
 }
 
