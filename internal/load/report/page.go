@@ -67,6 +67,10 @@ func showMetric(r result) (list []figure) {
 }
 
 // title is the mode, as a heading has it.
-func title(m load.Mode) string {
-	return map[load.Mode]string{load.Echo: "Echo", load.Fanout: "Fan-out", load.Idle: "Idle sockets", load.Storm: "Storm", load.Soak: "Soak"}[m]
+func title(r result) string {
+	name := map[load.Mode]string{load.Echo: "Echo", load.Fanout: "Fan-out", load.Idle: "Idle sockets", load.Storm: "Storm", load.Soak: "Soak"}[r.Mode]
+	if r.Mode == load.Fanout && r.Rate == 0 {
+		name += " as fast as it goes"
+	}
+	return name
 }
