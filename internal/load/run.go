@@ -137,8 +137,7 @@ func (a *performance) hold() error {
 	if err := a.wait(a.run, a.plan.Rest); err != nil {
 		return err
 	}
-	a.r.Joined = a.perSocket()
-	if a.plan.Mode != Idle {
+	if a.r.Joined = a.perSocket(); a.plan.Mode != Idle || a.interrupted {
 		return nil
 	}
 	if err := a.series.enter("holding"); err != nil {
@@ -270,6 +269,9 @@ func (a *performance) conclude() (err error) {
 		return err
 	}
 	r.Mail, r.Interrupted, r.Open = a.mail, a.interrupted, total(s.open)
+	if a.interrupted && a.plan.Mode == Storm {
+		r.Mail.Expected, r.Mail.Lost = r.Mail.Delivered, 0 // who had not come back yet has not lost anything
+	}
 	r.Latency, r.Curve, r.Behind, r.Connecting = latency(s.late), curve(s.late), latency(s.behind).P99, latency(s.connecting)
 	r.Points, r.Busiest = s.points, s.busiest()
 	r.Idle, r.Stolen = ReadMachine().Since(r.Machine)
