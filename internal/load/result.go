@@ -57,7 +57,7 @@ func (r *Result) limits() {
 		say("the client sent late itself, p99 %s: latencies are counted from when a message was due, so they are too long", round(r.Behind))
 	}
 	if r.Delivery.Server > 0 && r.Delivery.Client > r.Delivery.Server {
-		say("the client took more CPU than the server, %s a delivery against %s: on a machine they share, latency and throughput are the client's", r.Delivery.ClientEach(), r.Delivery.ServerEach())
+		say("the client took more CPU than the server, %s a delivery against %s: on a machine they share, latency and throughput are the client's", round(r.Delivery.ClientEach()), round(r.Delivery.ServerEach()))
 	}
 	if r.Stolen > 0.03 {
 		say("other machines on the same host took %.0f %% of the CPU time", 100*r.Stolen)

@@ -2,11 +2,9 @@ package load
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -156,58 +154,6 @@ func TestFanoutFaults(t *testing.T) {
 	})
 }
 
-func TestRefused(t *testing.T) {
-	hub := startTestHub(t, &testHub{})
-	p := short.at(hub)
-	p.Rooms = 10
-	if r := measure(t, p); r.Mail.Errors["forbidden: not there"] != 30 || r.Mail.Lost != 150 {
-		t.Errorf("%s", r.Mail)
-	}
-	for name, bad := range map[string]struct{ url, want string }{
-		"no address":    {"localhost:80", "want ws://HOST:PORT"},
-		"TLS":           {"wss://127.0.0.1:80", "TLS is not spoken"},
-		"nobody there":  {"ws://127.0.0.1:1", "connection refused"},
-		"no such path":  {hub + "/%zz", "want ws://HOST:PORT"},
-		"not WebSocket": {plainServer(t), "refused the upgrade: HTTP/1.1 200 OK: hello"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := Run(t.Context(), p.at(bad.url), nil)
-			if err == nil || !strings.Contains(err.Error(), bad.want) || !errors.As(err, new(Misuse)) {
-				t.Errorf("error %v, want a misuse with %q", err, bad.want)
-			}
-		})
-	}
-	for name, bad := range map[string]struct {
-		change func(p *Plan)
-		want   string
-	}{
-		"too many":          {func(p *Plan) { p.Rooms = 1e6 }, "ulimit -n 5000050"},
-		"too many to count": {func(p *Plan) { p.Rooms = 1e8 }, "numbered for"},
-		"no room":           {func(p *Plan) { p.Rooms = -1 }, "at least one"},
-		"all publish":       {func(p *Plan) { p.Publishers = 6 }, "6 of a room's 5 members"},
-		"short":             {func(p *Plan) { p.Size = 8 }, "at least 32"},
-		"negative":          {func(p *Plan) { p.Rate = -1 }, "below 0"},
-		"storm":             {func(p *Plan) { p.Mode, p.Dialect = Storm, dialect.Pipe }, "nothing in pipe says how to resume"},
-		"echo in rooms":     {func(p *Plan) { p.Dialect = dialect.PlainEcho }, "plain-echo has no rooms"},
-		"broadcast":         {func(p *Plan) { p.Dialect = dialect.Broadcast }, "broadcast has one room, not 2"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := short.at(hub)
-			bad.change(&p)
-			_, err := Run(t.Context(), p, nil)
-			if err == nil || !strings.Contains(err.Error(), bad.want) || !errors.As(err, new(Misuse)) {
-				t.Errorf("error %v, want a misuse with %q", err, bad.want)
-			}
-		})
-	}
-}
-
-func plainServer(t *testing.T) string {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }))
-	t.Cleanup(s.Close)
-	return s.URL
-}
-
 func TestIdle(t *testing.T) {
 	p := Plan{
 		Mode: Idle, Rooms: 6, Members: 10, Publishers: 10, Each: 3, Rest: 20 * time.Millisecond, Duration: 20 * time.Millisecond,
@@ -280,63 +226,6 @@ func TestInterrupt(t *testing.T) {
 	if !r.Interrupted || !r.Mail.Clean() || r.Mail.Sent < 20 || r.Mail.Sent > 10_000 {
 		t.Errorf("interrupted %v: %s", r.Interrupted, r.Mail)
 	}
-}
-
-// TestStall stops a member long enough, at that rate, for the kernel's buffers to be full several times over.
-func TestStall(t *testing.T) {
-	o := StallOptions{
-		Members: 4, Publishers: 2, Size: 1024, Rate: 200, Receive: 2048, WarmUp: 50 * time.Millisecond,
-		Stop: time.Second, Duration: 1100 * time.Millisecond,
-	}
-	t.Run("all is kept", func(t *testing.T) {
-		t.Parallel()
-		r, err := Stall(t.Context(), Target{URL: startTestHub(t, &testHub{})}, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s := r.Stalled; !r.Mail.Clean() || s.Received != s.Sent || s.Sent != 230 || s.Gaps+s.Silent+s.Repeated+s.Wrong != 0 || s.CaughtUp <= 0 {
-			t.Errorf("%s; stalled: %+v", r.Mail, s)
-		}
-	})
-	t.Run("a part is kept", func(t *testing.T) {
-		t.Parallel()
-		r, err := Stall(t.Context(), Target{URL: startTestHub(t, &testHub{keep: 100})}, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := r.Stalled
-		if !r.Mail.Clean() || s.Gaps != 1 || s.Received+s.Gone != s.Sent || s.Silent+s.Repeated+s.Wrong != 0 || s.Kept < 100 {
-			t.Errorf("%s; stalled: %+v", r.Mail, s)
-		}
-	})
-	t.Run("a part is lost in silence", func(t *testing.T) {
-		t.Parallel()
-		hub := &testHub{fault: func(_ string, member, n int) fault {
-			if member == 4 && n >= 100 && n < 110 {
-				return lose
-			}
-			return deliver
-		}}
-		r, err := Stall(t.Context(), Target{URL: startTestHub(t, hub)}, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s := r.Stalled; s.Silent != 10 || s.Received != s.Sent-10 {
-			t.Errorf("%s; stalled: %+v", r.Mail, s)
-		}
-	})
-	t.Run("never reads again", func(t *testing.T) {
-		t.Parallel()
-		o := o
-		o.Duration = 200 * time.Millisecond
-		r, err := Stall(t.Context(), Target{URL: startTestHub(t, &testHub{keep: 100})}, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s := r.Stalled; !r.Mail.Clean() || s.Received >= s.Sent {
-			t.Errorf("%s; stalled: %+v", r.Mail, s)
-		}
-	})
 }
 
 // echoServer answers each message with what answer makes of it.

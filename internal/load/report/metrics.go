@@ -90,7 +90,11 @@ func known(r *load.Result) bool { return len(r.Plan.ServerPID) > 0 }
 
 func idleCPU(r *load.Result) (float64, bool) { return r.Resting, r.Plan.Mode == load.Idle && known(r) }
 
-func growth(r *load.Result) (float64, bool) { return r.Growth, r.Plan.Mode == load.Soak && known(r) }
+// growth of a minute says nothing about hours.
+func growth(r *load.Result) (float64, bool) {
+	long := len(r.Points) > 0 && r.Points[len(r.Points)-1].At > 120
+	return r.Growth, r.Plan.Mode == load.Soak && known(r) && long
+}
 
 func sum[K comparable](m map[K]int) (n int64) {
 	for _, v := range m {

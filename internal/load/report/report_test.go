@@ -40,6 +40,7 @@ func results() []load.Result {
 	}
 	soak := fanout
 	soak.Plan.Mode, soak.Interrupted, soak.Growth = load.Soak, true, -3<<20
+	soak.Points = []load.Point{{At: 1, Phase: "measuring"}, {At: 7200, Phase: "measuring"}}
 	soak.Mail.Lost, soak.Mail.Errors = 2, map[string]int{"</script><b>oh": 1}
 	soak.Limits = []string{"a client process was busy 97 % of the time"}
 	return []load.Result{fanout, idle, soak}
