@@ -40,7 +40,7 @@ func StartServer(ctx context.Context, binary string, args ...string) (*Server, e
 		return nil, err
 	}
 	cmd := exec.Command(binary, args...)
-	cmd.Dir, cmd.Env = "/", environment(os.Environ())
+	cmd.Env = environment(os.Environ())
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = in, in, apartFromUs()
 	err = cmd.Start()
 	in.Close()

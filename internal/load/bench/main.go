@@ -146,7 +146,7 @@ func (b *bench) build(ctx context.Context, dir string, chosen []figure) error {
 			continue
 		}
 		if *p.binary != "" {
-			absolute, err := filepath.Abs(*p.binary) // servers start in a directory of their own
+			absolute, err := filepath.Abs(*p.binary)
 			if err != nil {
 				return err
 			}
