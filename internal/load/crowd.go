@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -52,14 +53,21 @@ type crowd struct {
 // room is a room as seen from here.
 type room struct {
 	letter  *letter
-	own     []int  // its publishers that are here
-	members int    // that are here
-	slots   int    // of a closed loop's publications, how many are ours
-	hears   int    // of those members, how many get what one of our publishers says
-	sent    int    // by our publishers
-	got     int    // deliveries of those, here; when all have come it is sent × hears
-	epoch   string // of its log, where there are logs
-	base    int64  // the log's last offset when we joined
+	own     []int      // its publishers that are here
+	members int        // that are here
+	slots   int        // of a closed loop's publications, how many are ours
+	hears   int        // of those members, how many get what one of our publishers says
+	sent    int        // by our publishers
+	flight  []underWay // of those, what not everybody here has yet; kept by a closed loop alone
+	epoch   string     // of its log, where there are logs
+	base    int64      // the log's last offset when we joined
+}
+
+// underWay is a publication in a closed loop.
+type underWay struct {
+	publisher int
+	number    uint32
+	left      int // deliveries that have not come
 }
 
 func newCrowd(ctx context.Context, s share) (*crowd, error) {
@@ -91,6 +99,9 @@ func newCrowd(ctx context.Context, s share) (*crowd, error) {
 		r.hears = r.members
 		if !c.d.HearsItself() {
 			r.hears--
+		}
+		if r.hears == 0 {
+			r.own = nil // nobody here would tell when the next may follow
 		}
 		if p.Each > 0 && len(r.own) > 0 {
 			r.slots = max(r.slots, 1) // all have something to say
@@ -156,6 +167,20 @@ func (c *crowd) publishBy(m *conn, p int, due time.Duration) {
 	c.sent[p]++
 	c.roomOf(p).sent++
 	c.tally.Sent++
+}
+
+// landed takes a delivery of one of our publications.
+func (r *room) landed(p int, number uint32) {
+	for i := range r.flight {
+		f := &r.flight[i]
+		if f.publisher != p || f.number != number {
+			continue
+		}
+		if f.left--; f.left == 0 {
+			r.flight = slices.Delete(r.flight, i, i+1)
+		}
+		return
+	}
 }
 
 // hears is how many of the members here get what publisher p says.

@@ -28,6 +28,7 @@ type testHub struct {
 	changed *sync.Cond
 	rooms   map[string]*testRoom
 	closed  bool
+	hosts   map[string]int // connections by the name they asked for
 }
 
 type testRoom struct {
@@ -46,7 +47,7 @@ const (
 )
 
 func startTestHub(t *testing.T, h *testHub) string {
-	h.changed, h.rooms = sync.NewCond(&h.mu), map[string]*testRoom{}
+	h.changed, h.rooms, h.hosts = sync.NewCond(&h.mu), map[string]*testRoom{}, map[string]int{}
 	server := httptest.NewUnstartedServer(h)
 	// What the kernel takes for a member that does not read is not a matter of the test.
 	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
@@ -69,6 +70,9 @@ func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, id, _ := strings.Cut(r.URL.Path, "-")
 	member, _ := strconv.Atoi(id)
 	pipe := r.URL.Query().Get("room")
+	h.mu.Lock()
+	h.hosts[r.Host]++
+	h.mu.Unlock()
 	at := h.end(pipe) // a pipe has joined before it is answered
 	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"hubbub.v1"}})
 	if err != nil {

@@ -44,7 +44,7 @@ func (c *crowd) message(m *conn, payload []byte, at time.Duration) {
 		return
 	}
 	if here {
-		c.roomOf(p).got++
+		c.roomOf(p).landed(p, s.number)
 	}
 	if c.measured == 0 || at < c.measured {
 		return

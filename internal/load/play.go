@@ -67,7 +67,7 @@ func (c *crowd) cycle(ctx context.Context, until time.Duration) error {
 		}
 		if now()-progress > c.Plan.Grace {
 			for i := range c.rooms {
-				c.rooms[i].got = c.rooms[i].sent * c.rooms[i].hears
+				c.rooms[i].flight = c.rooms[i].flight[:0]
 			}
 			progress = now()
 		}
@@ -83,11 +83,13 @@ func (c *crowd) next(r *room, each int) bool {
 	if len(r.own) == 0 {
 		return false
 	}
-	for r.sent-r.got/r.hears < r.slots {
+	for len(r.flight) < r.slots {
 		if each > 0 && r.sent >= each*len(r.own) {
-			return r.got < r.sent*r.hears
+			return len(r.flight) > 0
 		}
-		c.publish(r.own[r.sent%len(r.own)], now())
+		p := r.own[r.sent%len(r.own)]
+		r.flight = append(r.flight, underWay{p, c.sent[p], r.hears})
+		c.publish(p, now())
 	}
 	return true
 }

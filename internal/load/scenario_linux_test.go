@@ -2,9 +2,11 @@ package load
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,12 +61,21 @@ func TestFanout(t *testing.T) {
 
 // TestProcesses: the same in three processes, which know each other's messages by the numbers alone, and over two URLs.
 func TestProcesses(t *testing.T) {
-	hub := startTestHub(t, &testHub{})
-	p := short.at(hub, hub+"/ws")
+	hub := &testHub{}
+	url := startTestHub(t, hub)
+	p := short.at(url, strings.Replace(url, "127.0.0.1", "localhost", 1))
 	p.Processes, p.Client = 3, clientProcess(t)
 	r := measure(t, p)
 	if !r.Mail.Clean() || r.Mail.Sent != 60 || r.Mail.Delivered != 300 || r.Open != 10 {
 		t.Errorf("%s, %d open", r.Mail, r.Open)
+	}
+	if len(hub.hosts) != 2 {
+		t.Errorf("hosts %v, want two", hub.hosts)
+	}
+	for host, n := range hub.hosts {
+		if n != 4 && n != 6 { // each room has five members
+			t.Errorf("%d members went to %s", n, host)
+		}
 	}
 	p = short.at(startTestHub(t, &testHub{fault: func(room string, member, n int) fault {
 		if room == "load-room-1" && member == 3 && n == 29 {
@@ -91,9 +102,61 @@ func TestClosedLoop(t *testing.T) {
 		}
 		return deliver
 	}}
-	p.InFlight = 1
+	p.InFlight, p.Rooms = 1, 1
 	if r := measure(t, p.at(startTestHub(t, lossy))); r.Mail.Lost != 1 || r.Mail.Sent < 10 {
 		t.Errorf("%s", r.Mail)
+	}
+}
+
+// TestClosedLoopWaits: when one member of a room gets nothing, nothing follows what is under way.
+func TestClosedLoopWaits(t *testing.T) {
+	p := short
+	p.Rate, p.InFlight, p.Grace = 0, 3, 2*time.Second // longer than it publishes
+	deaf := &testHub{fault: func(_ string, member, _ int) fault {
+		if member == 2 || member == 3 {
+			return lose
+		}
+		return deliver
+	}}
+	if r := measure(t, p.at(startTestHub(t, deaf))); r.Mail.Sent != 6 || r.Mail.Lost != 6 {
+		t.Errorf("%s, want 3 sent in each of 2 rooms", r.Mail)
+	}
+}
+
+// TestMeasured: what counts is what arrives after the warm-up, and of that only the latency of what was due after it.
+func TestMeasured(t *testing.T) {
+	p := short.at("ws://127.0.0.1:1")
+	if err := p.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := newCrowd(t.Context(), share{Plan: p, Of: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	c.measure(100)
+	for i, at := range []struct{ due, came time.Duration }{{10, 50}, {20, 150}, {120, 160}} {
+		c.sent[0]++
+		payload := fmt.Appendf(nil, `{"type":"message","data":"%s%06x%08x%014x~"}`, stampMark, 0, i, int64(at.due))
+		c.message(c.members[0], payload, at.came)
+	}
+	if c.tally.Delivered != 3 || c.tally.Strays != 0 || c.paid != 2 || c.late.TotalCount() != 1 {
+		t.Errorf("%d delivered, %d strays, %d paid for, %d latencies; want 3, 0, 2, 1", c.tally.Delivered, c.tally.Strays, c.paid, c.late.TotalCount())
+	}
+}
+
+// TestProcessesNeeded: as many as the files need.
+func TestProcessesNeeded(t *testing.T) {
+	limit, err := fileLimit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := int(limit) - spareFiles
+	for n, want := range map[int]int{1: 1, room: 1, room + 1: 2, 3*room - 1: 3} {
+		p := Plan{Rooms: 1, Members: n, Client: []string{"x"}}
+		if err := p.processes(); err != nil || p.Processes != want {
+			t.Errorf("%d sockets where %d files are allowed: %d processes, %v; want %d", n, limit, p.Processes, err, want)
+		}
 	}
 }
 
