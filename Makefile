@@ -18,6 +18,7 @@ build: ## bin/hubbub, static
 test: deps lint unit js e2e ## everything, from a fresh clone; installs what it needs
 
 unit: ## the Go tests, with the race detector, and once more on one processor
+	@for tool in k6 artillery; do command -v $$tool >/dev/null || echo "NOT TESTED: there is no $$tool here, and its scripts in examples/ are not run"; done
 	$(GO) test -race -timeout 8m ./...
 	GOMAXPROCS=1 $(GO) test -timeout 5m ./hub ./client ./broker/...
 

@@ -33,6 +33,7 @@ type commands struct {
 	Serve   struct{ config.Config } `cmd:"" default:"withargs" help:"Run the hub; this is what happens without a command."`
 	Check   struct{ config.Config } `cmd:"" help:"Say what is wrong with the settings, and with the Redis they name, or show them, without starting anything."`
 	Health  struct{ config.Config } `cmd:"" help:"Ask the instance that runs here with these settings whether it is healthy: exit 0 or 1."`
+	Bench   config.Bench            `cmd:"" help:"Measure a hub, this one or another's, and check its mail: sent, delivered, lost, doubled, out of order."`
 	Version struct{}                `cmd:"" help:"Say which version this is."`
 }
 
@@ -53,7 +54,8 @@ func main() {
 
 // run is the whole program but for signals: it ends in order when ctx does. It returns the exit code.
 func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
-	p, err := config.Parse(new(commands), config.Input{Args: args, Env: env, Help: stdout}, kong.Description(about), kong.Help(help))
+	grammar := new(commands)
+	p, err := config.Parse(grammar, config.Input{Args: args, Env: env, Help: stdout}, kong.Description(about), kong.Help(help))
 	if err == nil {
 		err = checkRedisURL(p)
 	}
@@ -78,6 +80,8 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 		}
 	case "health":
 		err = askHealth(ctx, p.Config.Listen)
+	case "bench":
+		return measure(ctx, &grammar.Bench, stdout, stderr)
 	case "version":
 		_, err = fmt.Fprintln(stdout, versionLine())
 	}

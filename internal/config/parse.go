@@ -50,6 +50,7 @@ func Parse(grammar any, in Input, options ...kong.Option) (*Parsed, error) {
 		kong.ValueFormatter(helpLine),
 		kong.TypeMapper(reflect.TypeFor[string](), text),
 		kong.TypeMapper(reflect.TypeFor[int](), text),
+		kong.TypeMapper(reflect.TypeFor[float64](), text),
 		kong.TypeMapper(reflect.TypeFor[Bytes](), text),
 		kong.TypeMapper(reflect.TypeFor[URL](), text),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), text),
@@ -195,6 +196,10 @@ func setText(target any, text string) (err error) {
 	case *int:
 		if *t, err = strconv.Atoi(text); err != nil {
 			return fmt.Errorf("%q is no whole number, write it like 100", text)
+		}
+	case *float64:
+		if *t, err = strconv.ParseFloat(text, 64); err != nil {
+			return fmt.Errorf("%q is no number, write it like 100 or 0.5", text)
 		}
 	case *time.Duration:
 		if *t, err = time.ParseDuration(text); err != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 )
 
@@ -21,32 +20,31 @@ const (
 type conn struct {
 	fd      int
 	id      int // place in loop.conns
+	member  int // its number among the members of all processes
+	to      *endpoint
 	state   connState
+	stage   stage  // of what is said on it, see crowd
 	paused  bool   // reads nothing
 	watched bool   // see crowd.watch
+	returns bool   // it has been here, and resumes
+	whole   bool   // in a storm: it has all that it missed
 	code    int    // from the server's close frame
 	rest    []byte // the frame that has not come whole yet
 	out     []byte // what the socket has not taken yet
 
-	seen []sequence // per publisher of its room
-	sent uint32     // messages, counted by Echo
-}
-
-// connOptions is what may differ from socket to socket.
-type connOptions struct {
-	receive int // size of the receive buffer; 0: the kernel's
+	seen   []sequence    // per publisher of its room
+	due    time.Duration // when it should have begun to connect
+	next   time.Duration // when it comes or goes again, if it is one that does
+	offset int64         // what it has of its room's log; kept by those who resume
 }
 
 // maxUnsent is how much we hold for a server that does not read, before we give up on it.
 const maxUnsent = 8 << 20
 
-// client is the id it connects with, and the query behind it.
-func (l *loop) client(c *conn) string { return l.to.name + "-" + strconv.Itoa(c.id) + l.query(c) }
-
 // greet sends the handshake when the TCP connection stands.
 func (l *loop) greet(c *conn) {
 	if err := connected(c.fd); err != nil {
-		l.fail(c, fmt.Errorf("nothing answers there: %w", err))
+		l.fail(c, misuse("nothing answers at %s (%w): start the server, or name the address it has", c.to.host, err))
 		return
 	}
 	c.state = shaking
@@ -54,7 +52,7 @@ func (l *loop) greet(c *conn) {
 		l.fail(c, err)
 		return
 	}
-	l.send(c, appendRequest(nil, l.to, l.client(c), l.protocol))
+	l.send(c, appendRequest(nil, c.to, l.address(c)))
 }
 
 // read takes what has come, at most one buffer of it: epoll tells again of what is left.
@@ -74,9 +72,9 @@ func (l *loop) read(c *conn) {
 	at := now()
 	data := l.buf[:have+n]
 	if c.state == shaking {
-		length, err := parseAnswer(data, l.protocol)
+		length, err := parseAnswer(data, c.to.proto)
 		if err != nil {
-			l.fail(c, err)
+			l.fail(c, misuse("%s, asked for %s: %w", c.to.host, l.address(c), err))
 			return
 		}
 		if length == 0 {
@@ -84,12 +82,17 @@ func (l *loop) read(c *conn) {
 			return
 		}
 		c.state = opened
-		l.greeted++
+		l.begun--
 		l.open++
+		l.onOpen(c)
 		data = data[length:]
 	}
 	data = l.frames(c, data, at)
-	if c.state != closed {
+	switch {
+	case c.state == closed:
+	case len(data) == 0 && cap(c.rest) > 4096:
+		c.rest = nil // one long frame in pieces; there may be thousands of us
+	default:
 		c.rest = append(c.rest[:0], data...)
 	}
 }

@@ -1,88 +1,195 @@
 package load
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"hubbub/internal/load/dialect"
 )
 
-// Dialect is how a crowd's sockets speak.
-type Dialect uint8
-
-const (
-	JSON Dialect = iota // hubbub.v1: join, publish
-	Pipe                // ?room=R: a frame is the payload
-)
-
-// protocolJSON is the JSON dialect's name in Sec-WebSocket-Protocol.
-const protocolJSON = "hubbub.v1"
+// share is what one client process does of a plan: the members whose number leaves a remainder of Index by Of.
+type share struct {
+	Plan  Plan
+	Index int
+	Of    int
+}
 
 // crowd is rooms full of members, some of which publish, all of which check what they get. Member i is in room i mod
-// rooms, and the first publishers × rooms members publish.
+// rooms, and the first publishers × rooms members publish. A crowd holds its share of them.
 type crowd struct {
 	*loop
-	dialect    Dialect
-	rooms      int
-	members    int // of a room
-	publishers int // of a room
-	size       int // of a payload
+	share
+	d        *dialect.Dialect
+	members  []*conn
+	rooms    []room
+	own      []int   // publishers that are here, by number
+	restless []*conn // who come and go
 
-	welcomed, joined int
-	letters          []*letter // one a room
-	sent             []uint32  // messages by publisher
-	hint             int       // see findStamp
+	ready, joined int      // how many members are so far, now
+	sent          []uint32 // messages by publisher; of those elsewhere only in the end
+	hint          int      // see findStamp
+	first         string   // the first message that meant nothing to us
 
 	tally    Tally
-	measured time.Duration           // messages due from here on go into the histogram; 0: none
-	late     *hdrhistogram.Histogram // deliveries, in µs after they were due
+	measured time.Duration // messages due from here on are in the figures; 0: none
+	paid     int64         // deliveries that came since then
+	total    tick          // what the ticks count up
+	late     *hdrhistogram.Histogram
 	behind   *hdrhistogram.Histogram // our own sending, in µs after it was due
+	connects *hdrhistogram.Histogram // from when a connect was due to its end
 
 	// watch is asked about every message of the members that are watched, before anything else, and says
 	// whether it is one that the others' figures shall not count.
 	watch func(c *conn, payload []byte, at time.Duration) (apart bool)
+	// answer is told what is no delivery, and says whether it knew it.
+	answer func(c *conn, payload []byte) bool
 }
 
-// crowdOptions is the part of a scenario's options that says who is there.
-type crowdOptions struct {
-	dialect                          Dialect
-	rooms, members, publishers, size int
+// room is a room as seen from here.
+type room struct {
+	letter  *letter
+	own     []int      // its publishers that are here
+	members int        // that are here
+	slots   int        // of a closed loop's publications, how many are ours
+	hears   int        // of those members, how many get what one of our publishers says
+	sent    int        // by our publishers
+	flight  []underWay // of those, what not everybody here has yet; kept by a closed loop alone
+	epoch   string     // of its log, where there are logs
+	base    int64      // the log's last offset when we joined
 }
 
-func newCrowd(ctx context.Context, t Target, o crowdOptions) (*crowd, error) {
-	if o.rooms < 1 || o.members < 1 || o.publishers < 1 || o.publishers > o.members {
-		return nil, fmt.Errorf("%d rooms of %d members, of which %d publish: there is none such", o.rooms, o.members, o.publishers)
+// underWay is a publication in a closed loop.
+type underWay struct {
+	publisher int
+	number    uint32
+	left      int // deliveries that have not come
+}
+
+func newCrowd(ctx context.Context, s share) (*crowd, error) {
+	p := &s.Plan
+	var to []endpoint
+	for _, address := range p.URLs {
+		e, err := resolve(ctx, address, &p.Dialect)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, e)
 	}
-	protocol := protocolJSON
-	if o.dialect == Pipe {
-		protocol = ""
-	}
-	l, err := newLoop(ctx, t, protocol)
+	l, err := newLoop(to...)
 	if err != nil {
 		return nil, err
 	}
 	c := &crowd{
-		loop: l, dialect: o.dialect, rooms: o.rooms, members: o.members, publishers: o.publishers, size: o.size,
-		sent: make([]uint32, o.rooms*o.publishers), late: newHistogram(), behind: newHistogram(),
+		loop: l, share: s, d: &s.Plan.Dialect, rooms: make([]room, p.Rooms), sent: make([]uint32, p.Rooms*p.Publishers),
+		late: newHistogram(), behind: newHistogram(), connects: newHistogram(),
+		watch: func(*conn, []byte, time.Duration) bool { return false }, answer: func(*conn, []byte) bool { return false },
 	}
 	c.tally.Errors, c.tally.Closes = map[string]int{}, l.closes
-	for room := range o.rooms {
-		head, tail := `{"type":"publish","room":`+strconv.Quote(c.room(room))+`,"data":"`, `"}`
-		if o.dialect == Pipe {
-			head, tail = "", ""
-		}
-		c.letters = append(c.letters, newLetter(head, o.size, tail))
+	l.address, l.onOpen, l.onMessage, l.onEnd = c.path, c.greet, c.frame, c.gone
+	for i := s.Index; i < p.Sockets(); i += s.Of {
+		c.populate(i)
 	}
-	l.onMessage = c.message
-	if o.dialect == Pipe {
-		l.query = func(m *conn) string { return "?room=" + url.QueryEscape(c.room(m.id%c.rooms)) }
+	for i := range c.rooms {
+		r := &c.rooms[i]
+		r.hears = r.members
+		if !c.d.HearsItself() {
+			r.hears--
+		}
+		if r.hears == 0 {
+			r.own = nil // nobody here would tell when the next may follow
+		}
+		if p.Each > 0 && len(r.own) > 0 {
+			r.slots = max(r.slots, 1) // all have something to say
+		}
 	}
 	return c, nil
+}
+
+// populate makes member i.
+func (c *crowd) populate(i int) {
+	m := c.add(i)
+	m.to = &c.to[i/c.Plan.Rooms%len(c.to)] // so that each room spans all instances
+	m.seen = make([]sequence, c.Plan.Publishers)
+	c.members = append(c.members, m)
+	r := &c.rooms[i%c.Plan.Rooms]
+	r.members++
+	if i >= len(c.sent) {
+		return
+	}
+	c.own = append(c.own, i)
+	r.own = append(r.own, i)
+	for slot := i / c.Plan.Rooms; slot < c.Plan.InFlight; slot += c.Plan.Publishers {
+		r.slots++
+	}
+}
+
+// member is the conn of a publisher that is here.
+func (c *crowd) member(i int) *conn { return c.members[i/c.Of] }
+
+// roomOf is the room of member i.
+func (c *crowd) roomOf(i int) *room { return &c.rooms[i%c.Plan.Rooms] }
+
+// room is the name of one.
+func (c *crowd) room(i int) string { return c.Plan.Name + "-room-" + strconv.Itoa(i) }
+
+func (c *crowd) client(i int) string { return c.Plan.Name + "-" + strconv.Itoa(i) }
+
+func (c *crowd) path(m *conn) string {
+	return dialect.Fill(m.to.path, url.QueryEscape(c.room(m.member%c.Plan.Rooms)), c.client(m.member))
+}
+
+// fill is a text of the dialect for a member.
+func (c *crowd) fill(text string, m *conn) []byte {
+	return []byte(dialect.Fill(text, c.room(m.member%c.Plan.Rooms), c.client(m.member)))
+}
+
+// letter is the message that is published to a room; it is made when it is first needed.
+func (c *crowd) letter(i int) *letter {
+	r := &c.rooms[i]
+	if r.letter == nil {
+		head, tail := c.d.Message(c.room(i))
+		r.letter = newLetter(head, c.Plan.Size, tail)
+	}
+	return r.letter
+}
+
+// publish sends the next message of publisher p, which was due at a time.
+func (c *crowd) publish(p int, due time.Duration) { c.publishBy(c.member(p), p, due) }
+
+// publishBy sends it on whatever socket.
+func (c *crowd) publishBy(m *conn, p int, due time.Duration) {
+	c.send(m, c.letter(p%c.Plan.Rooms).stamped(stamp{publisher: uint32(p), number: c.sent[p], due: due}))
+	c.sent[p]++
+	c.roomOf(p).sent++
+	c.tally.Sent++
+}
+
+// landed takes a delivery of one of our publications.
+func (r *room) landed(p int, number uint32) {
+	for i := range r.flight {
+		f := &r.flight[i]
+		if f.publisher != p || f.number != number {
+			continue
+		}
+		if f.left--; f.left == 0 {
+			r.flight = slices.Delete(r.flight, i, i+1)
+		}
+		return
+	}
+}
+
+// hears is how many of the members here get what publisher p says.
+func (c *crowd) hears(p int) int {
+	r := c.roomOf(p)
+	if p%c.Of == c.Index {
+		return r.hears
+	}
+	return r.members
 }
 
 // newHistogram counts microseconds up to a minute, in three digits.
@@ -93,164 +200,4 @@ func newHistogram() *hdrhistogram.Histogram {
 // record notes a time; what is beyond the histogram's range is noted as its end.
 func record(h *hdrhistogram.Histogram, d time.Duration) {
 	_ = h.RecordValue(min(max(d.Microseconds(), 1), h.HighestTrackableValue()))
-}
-
-func latency(h *hdrhistogram.Histogram) Latency {
-	us := func(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
-	return Latency{P50: us(h.ValueAtQuantile(50)), P99: us(h.ValueAtQuantile(99)), Max: us(h.Max())}
-}
-
-// room is the name of one.
-func (c *crowd) room(i int) string { return c.to.name + "-room-" + strconv.Itoa(i) }
-
-// enter opens n sockets and waits until the hub has greeted them.
-func (c *crowd) enter(ctx context.Context, n int, o connOptions) error {
-	if err := c.dial(ctx, n, o); err != nil {
-		return err
-	}
-	for _, m := range c.conns[len(c.conns)-n:] {
-		m.seen = make([]sequence, c.publishers)
-	}
-	if c.dialect == Pipe {
-		return nil
-	}
-	return c.turnUntil(ctx, "waiting for welcome", func() int { return len(c.conns) - c.welcomed }, nothing)
-}
-
-// join lets the last n sockets join their rooms, some at a time.
-func (c *crowd) join(ctx context.Context, n int) error {
-	if c.dialect == Pipe {
-		return nil // it has joined before its handshake was answered
-	}
-	const together = 200
-	first, asked := len(c.conns)-n, 0
-	want := c.joined + n
-	return c.turnUntil(ctx, "joining", func() int { return want - c.joined }, func() error {
-		for asked < n && want-c.joined-(n-asked) < together {
-			m := c.conns[first+asked]
-			command := `{"type":"join","ref":1,"room":` + strconv.Quote(c.room(m.id%c.rooms)) + `}`
-			c.send(m, appendFrame(nil, opText, []byte(command)))
-			asked++
-		}
-		return nil
-	})
-}
-
-// publish sends the next message of publisher p, which was due at a time.
-func (c *crowd) publish(p int, due time.Duration) {
-	room := p % c.rooms
-	c.send(c.conns[p], c.letters[room].stamped(stamp{publisher: uint32(p), number: c.sent[p], due: due}))
-	c.sent[p]++
-	c.tally.Sent++
-	c.tally.Expected += int64(c.members)
-}
-
-// play sends the messages from k up to, not including, end of an open loop that began at a time, and reads what comes.
-func (c *crowd) play(ctx context.Context, p pace, start time.Duration, k, end int) error {
-	p.total = end
-	// Who is late sends a few at a time, and reads in between: a server that cannot write may not read either.
-	for burst := 0; ; {
-		at := now()
-		wait, done := p.next(k, at-start)
-		if done {
-			return nil
-		}
-		if wait == 0 && burst < 32 {
-			due := start + p.at(k)
-			record(c.behind, at-due)
-			c.publish(k%len(c.sent), due)
-			k++
-			burst++
-			continue
-		}
-		burst = 0
-		if err := c.turn(ctx, at+wait); err != nil {
-			return err
-		}
-	}
-}
-
-// missing is how many deliveries have not come yet.
-func (c *crowd) missing() int64 {
-	return c.tally.Expected - (c.tally.Delivered - c.tally.Duplicated - c.tally.Strays)
-}
-
-// drain reads until everything has come, or nothing has for a while.
-func (c *crowd) drain(ctx context.Context, grace time.Duration) error {
-	for seen, progress := c.missing(), now(); c.missing() > 0 && now()-progress < grace; {
-		if err := c.turn(ctx, now()+grace/10); err != nil {
-			return err
-		}
-		if seen != c.missing() {
-			seen, progress = c.missing(), now()
-		}
-	}
-	return nil
-}
-
-// message checks one delivery. It runs a million times a second and more.
-func (c *crowd) message(m *conn, payload []byte, at time.Duration) {
-	if m.watched && c.watch(m, payload, at) {
-		return
-	}
-	s, found := findStamp(payload, &c.hint)
-	if !found {
-		c.notice(payload)
-		return
-	}
-	c.tally.Delivered++
-	p := int(s.publisher)
-	if p >= len(c.sent) || p%c.rooms != m.id%c.rooms || s.number >= c.sent[p] {
-		c.tally.Strays++
-		return
-	}
-	switch m.seen[p/c.rooms].see(s.number) {
-	case reordered:
-		c.tally.Reordered++
-	case duplicated:
-		c.tally.Duplicated++
-		return
-	}
-	if c.measured > 0 && s.due >= c.measured {
-		record(c.late, at-s.due)
-	}
-}
-
-// notice takes what is no delivery.
-func (c *crowd) notice(payload []byte) {
-	switch kind := frameType(payload); {
-	case c.dialect == Pipe:
-		c.tally.Strays++
-	case kind == "welcome":
-		c.welcomed++
-	case kind == "joined":
-		c.joined++
-	case kind == "gap":
-		c.tally.Errors["gap"]++
-	case kind == "error":
-		var e struct{ Code, Message string }
-		_ = json.Unmarshal(payload, &e) // what cannot be read is counted all the same
-		c.tally.Errors[e.Code+": "+e.Message]++
-	}
-}
-
-// count completes the tally: what never came is only known in the end.
-func (c *crowd) count(members []*conn) Tally {
-	t := c.tally
-	for _, m := range members {
-		for i := range m.seen {
-			t.Lost += m.seen[i].lost(c.sent[m.id%c.rooms+i*c.rooms])
-		}
-	}
-	return t
-}
-
-// frameType is the type field of a JSON frame.
-func frameType(payload []byte) string {
-	_, rest, found := bytes.Cut(payload, []byte(`"type":"`))
-	name, _, closed := bytes.Cut(rest, []byte(`"`))
-	if !found || !closed {
-		return ""
-	}
-	return string(name)
 }

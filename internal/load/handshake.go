@@ -16,13 +16,13 @@ const (
 // maxAnswer bounds the answer to a handshake.
 const maxAnswer = 16 << 10
 
-func appendRequest(dst []byte, e endpoint, client, protocol string) []byte {
-	dst = append(dst, "GET "+e.path+client+" HTTP/1.1\r\nHost: "+e.host+
+func appendRequest(dst []byte, e *endpoint, path string) []byte {
+	dst = append(dst, "GET "+path+" HTTP/1.1\r\nHost: "+e.host+
 		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+handshakeKey+"\r\n"...)
-	if protocol != "" {
-		dst = append(dst, "Sec-WebSocket-Protocol: "+protocol+"\r\n"...)
+	if e.proto != "" {
+		dst = append(dst, "Sec-WebSocket-Protocol: "+e.proto+"\r\n"...)
 	}
-	return append(dst, "\r\n"...)
+	return append(append(dst, e.extra...), "\r\n"...)
 }
 
 // parseAnswer checks the server's answer at the beginning of b and returns its length; 0: it is not whole yet.
@@ -36,7 +36,7 @@ func parseAnswer(b []byte, protocol string) (length int, err error) {
 	}
 	lines := strings.Split(string(b[:end]), "\r\n")
 	if fields := strings.Fields(lines[0]); len(fields) < 2 || fields[1] != "101" {
-		return 0, fmt.Errorf("the server refused the upgrade: %s%s", lines[0], excerpt(b[end+4:]))
+		return 0, fmt.Errorf("it refused the upgrade: %s%s", lines[0], excerpt(b[end+4:]))
 	}
 	var accept, spoken string
 	for _, line := range lines[1:] {

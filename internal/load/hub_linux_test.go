@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +28,7 @@ type testHub struct {
 	changed *sync.Cond
 	rooms   map[string]*testRoom
 	closed  bool
+	hosts   map[string]int // connections by the name they asked for
 }
 
 type testRoom struct {
@@ -46,8 +46,8 @@ const (
 	hang     // the connection ends without a close frame
 )
 
-func startTestHub(t *testing.T, h *testHub) Target {
-	h.changed, h.rooms = sync.NewCond(&h.mu), map[string]*testRoom{}
+func startTestHub(t *testing.T, h *testHub) string {
+	h.changed, h.rooms, h.hosts = sync.NewCond(&h.mu), map[string]*testRoom{}, map[string]int{}
 	server := httptest.NewUnstartedServer(h)
 	// What the kernel takes for a member that does not read is not a matter of the test.
 	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
@@ -62,7 +62,7 @@ func startTestHub(t *testing.T, h *testHub) Target {
 		h.changed.Broadcast()
 		server.Close()
 	})
-	return Target{URL: server.URL, PID: os.Getpid()}
+	return server.URL
 }
 
 // ServeHTTP is one connection. It is in one room at most.
@@ -70,8 +70,11 @@ func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, id, _ := strings.Cut(r.URL.Path, "-")
 	member, _ := strconv.Atoi(id)
 	pipe := r.URL.Query().Get("room")
+	h.mu.Lock()
+	h.hosts[r.Host]++
+	h.mu.Unlock()
 	at := h.end(pipe) // a pipe has joined before it is answered
-	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocolJSON}})
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"hubbub.v1"}})
 	if err != nil {
 		return
 	}
@@ -103,11 +106,15 @@ func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		command := struct {
 			Type, Room string
 			Data       json.RawMessage
-		}{"publish", pipe, b}
+			Ref        int
+			After      *struct{ Offset int }
+		}{Type: "publish", Room: pipe, Data: b}
 		if pipe == "" && json.Unmarshal(b, &command) != nil {
 			return
 		}
 		switch {
+		case command.Type == "join" && command.After != nil:
+			join(command.Room, command.After.Offset)
 		case command.Type == "join":
 			join(command.Room, h.end(command.Room))
 		case command.Room == "load-room-9":
@@ -118,6 +125,9 @@ func (h *testHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			room.log = append(room.log, string(command.Data))
 			h.mu.Unlock()
 			h.changed.Broadcast()
+			if command.Ref > 0 {
+				write(`{"type":"published","ref":1}`)
+			}
 		}
 	}
 }

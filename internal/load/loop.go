@@ -9,52 +9,47 @@ import (
 	"time"
 )
 
-// clockStart is when the clock of now() began.
-var clockStart = time.Now()
-
-// now is the one clock of schedules and latencies.
-func now() time.Duration { return time.Since(clockStart) }
-
-// loop is an epoll loop with sockets of one protocol. It belongs to one goroutine, which turns it; what happens
-// is told to onMessage on the same goroutine.
+// loop is an epoll loop with sockets to some servers. It belongs to one goroutine, which turns it; what happens
+// is told to the functions below on the same goroutine.
 type loop struct {
-	to       endpoint
-	pid      int    // of the server, or 0
-	protocol string // Sec-WebSocket-Protocol: what is offered and has to be taken
-	poll     *poller
-	conns    []*conn // by id
-	buf      []byte  // what is read lands here; nothing keeps it
-	from     int     // 0: the kernel picks the source address; n: 127.0.0.(n+1)
-	greeted  int     // handshakes done
-	open     int     // and not ended since
+	to     []endpoint
+	poll   *poller
+	conns  []*conn       // by id
+	buf    []byte        // what is read lands here; nothing keeps it
+	from   int           // 0: the kernel picks the source address; n: 127.0.0.(n+1)
+	open   int           // handshakes done, and not ended since
+	begun  int           // connects under way: handshakes not done
+	waited time.Duration // in epoll; the rest of the time we were busy
+	wake   time.Duration // the next turn ends at this time at the latest; 0: it is not known that it has to
 
+	address   func(c *conn) (path string)                     // what it asks for
+	onOpen    func(c *conn)                                   // its handshake is done
 	onMessage func(c *conn, payload []byte, at time.Duration) // a message came, at a time of now()
-	query     func(c *conn) string                            // what stands behind its address
+	onEnd     func(c *conn)                                   // an open socket has ended, by the server's or our doing
 	onTurn    func() error                                    // called after every turn
+	stop      func() bool                                     // what waits shall end early
 	closes    map[int]int                                     // sockets the server closed, by code
 	broken    error                                           // the first thing that was no WebSocket
 }
 
 // handshakes is how many may be under way at once. It stays below the shortest backlog of a listening socket in use
-// (128): beyond it the kernel drops a SYN, and its second try a second later would be measured, not the server.
+// (128): beyond it the kernel drops a SYN, and its second try a second later would be measured, not the server. As many as this
+// keep a server busy all the same.
 const handshakes = 100
 
 // patience is how long a phase may go on without any progress before the run is given up.
 const patience = 15 * time.Second
 
-func newLoop(ctx context.Context, t Target, protocol string) (*loop, error) {
-	to, err := t.endpoint(ctx)
-	if err != nil {
-		return nil, err
-	}
+func newLoop(to ...endpoint) (*loop, error) {
 	poll, err := newPoller()
 	if err != nil {
 		return nil, err
 	}
 	return &loop{
-		to: to, pid: t.PID, protocol: protocol, poll: poll, buf: make([]byte, 256<<10),
-		onMessage: func(*conn, []byte, time.Duration) {}, query: func(*conn) string { return "" }, onTurn: nothing,
-		closes: map[int]int{},
+		to: to, poll: poll, buf: make([]byte, 256<<10),
+		address: func(c *conn) string { return c.to.path },
+		onOpen:  func(*conn) {}, onMessage: func(*conn, []byte, time.Duration) {}, onEnd: func(*conn) {}, onTurn: nothing,
+		stop: func() bool { return false }, closes: map[int]int{},
 	}, nil
 }
 
@@ -66,52 +61,34 @@ func (l *loop) close() {
 	l.poll.close()
 }
 
-// dial opens n more sockets and returns when all are open.
-func (l *loop) dial(ctx context.Context, n int, o connOptions) error {
-	limit, err := fileLimit()
-	if err != nil {
-		return err
-	}
-	if err := enoughFiles("this process", len(l.conns)+n, limit); err != nil {
-		return err
-	}
-	if limit, known := (process{l.pid}).fileLimit(); known {
-		if err := enoughFiles("the server", len(l.conns)+n, limit); err != nil {
-			return err
-		}
-	}
-	begun, want := 0, l.greeted+n
-	return l.turnUntil(ctx, "opening sockets", func() int { return want - l.greeted }, func() error {
-		for begun < n && want-l.greeted-(n-begun) < handshakes {
-			if err := l.begin(o); err != nil {
-				return err
-			}
-			begun++
-		}
-		return nil
-	})
+// add makes a socket that is not begun yet.
+func (l *loop) add(member int) *conn {
+	c := &conn{id: len(l.conns), member: member, to: &l.to[member%len(l.to)], state: closed}
+	l.conns = append(l.conns, c)
+	return c
 }
 
-// begin starts one connection.
-func (l *loop) begin(o connOptions) error {
-	fd, err := l.connect(o.receive)
+// begin starts to connect a socket that is closed. It is not to be called within a turn: what is left of the turn's events may be
+// about the socket that had its place before.
+func (l *loop) begin(c *conn, receive int) error {
+	fd, err := l.connect(c.to, receive)
 	if err != nil {
-		return fmt.Errorf("connecting to %s: %w", l.to.host, err)
+		return fmt.Errorf("connecting to %s: %w", c.to.host, err)
 	}
-	c := &conn{fd: fd, id: len(l.conns), state: dialing}
-	l.conns = append(l.conns, c)
+	c.fd, c.state, c.code, c.paused = fd, dialing, 0, false
+	l.begun++
 	return l.poll.watch(fd, c.id, true, true, true)
 }
 
 // connect moves on to the next source address when the ports of one are used up.
-func (l *loop) connect(receive int) (int, error) {
+func (l *loop) connect(to *endpoint, receive int) (int, error) {
 	for {
 		var from net.IP
-		if l.from > 0 {
+		if l.from > 0 && to.ip.IsLoopback() && to.ip.To4() != nil {
 			from = net.IPv4(127, 0, 0, byte(l.from+1))
 		}
-		fd, err := connect(l.to, from, receive)
-		if !errors.Is(err, errNoPorts) || !l.to.ip.IsLoopback() || l.to.ip.To4() == nil || l.from == 250 {
+		fd, err := connect(to, from, receive)
+		if !errors.Is(err, errNoPorts) || !to.ip.IsLoopback() || to.ip.To4() == nil || l.from == 250 {
 			return fd, err
 		}
 		l.from++
@@ -123,7 +100,12 @@ func (l *loop) turn(ctx context.Context, until time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	events, err := l.poll.wait(until - now())
+	if l.wake > 0 {
+		until, l.wake = min(until, l.wake), 0
+	}
+	asked := now()
+	events, err := l.poll.wait(until - asked)
+	l.waited += now() - asked
 	if err != nil {
 		return err
 	}
@@ -146,8 +128,8 @@ func (l *loop) turn(ctx context.Context, until time.Duration) error {
 	return l.onTurn()
 }
 
-// turnUntil turns until nothing is left, and gives up when left has not shrunk for a while. more is called before
-// every turn.
+// turnUntil turns until nothing is left or it is to stop, and gives up when left has not shrunk for a while. more is called
+// before every turn.
 func (l *loop) turnUntil(ctx context.Context, what string, left func() int, more func() error) error {
 	best, progress := left(), now()
 	for {
@@ -155,25 +137,28 @@ func (l *loop) turnUntil(ctx context.Context, what string, left func() int, more
 			return err
 		}
 		n := left()
-		if n <= 0 {
+		if n <= 0 || l.stop() {
 			return nil
 		}
 		if n < best {
 			best, progress = n, now()
 		}
 		if now()-progress > patience {
-			return fmt.Errorf("%s: %d to go and no progress for %s%s", what, n, patience, l.closings())
+			return stuck{fmt.Errorf("%s: %d to go and no progress for %s%s", what, n, patience, closings(l.closes))}
 		}
-		if err := l.turn(ctx, now()+100*time.Millisecond); err != nil {
+		if err := l.turn(ctx, now()+turnTime); err != nil {
 			return err
 		}
 	}
 }
 
+// turnTime is the longest turn where nothing is due: what shall happen in between waits for its end.
+const turnTime = 20 * time.Millisecond
+
 // rest turns for a time, answering pings.
 func (l *loop) rest(ctx context.Context, d time.Duration) error {
-	for end := now() + d; now() < end; {
-		if err := l.turn(ctx, end); err != nil {
+	for end := now() + d; now() < end && !l.stop(); {
+		if err := l.turn(ctx, min(end, now()+turnTime)); err != nil {
 			return err
 		}
 	}
@@ -182,17 +167,16 @@ func (l *loop) rest(ctx context.Context, d time.Duration) error {
 
 func nothing() error { return nil }
 
-func (l *loop) closings() string {
-	if len(l.closes) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (the server closed sockets, by code: %v)", l.closes)
-}
+// stuck is the error of a wait that came to nothing.
+type stuck struct{ error }
 
 // fail remembers the first failure; the turn that it happens in returns it.
 func (l *loop) fail(c *conn, err error) {
 	if l.broken == nil {
-		l.broken = fmt.Errorf("socket %d to %s: %w", c.id, l.to.host, err)
+		l.broken = err
+		if !errors.As(err, new(Misuse)) {
+			l.broken = fmt.Errorf("socket %d to %s: %w", c.id, c.to.host, err)
+		}
 	}
 	l.drop(c)
 }
@@ -202,11 +186,15 @@ func (l *loop) drop(c *conn) {
 	if c.state == closed {
 		return
 	}
-	if c.state == opened {
-		l.open--
-	}
+	was := c.state
 	c.state, c.rest, c.out = closed, nil, nil
 	closeSocket(c.fd)
+	if was != opened {
+		l.begun--
+		return
+	}
+	l.open--
+	l.onEnd(c)
 }
 
 // ended is told that the server ended a socket.
@@ -215,7 +203,7 @@ func (l *loop) ended(c *conn, err error) {
 		if errors.Is(err, io.EOF) {
 			err = errors.New("the server hung up during the handshake")
 		}
-		l.fail(c, err)
+		l.fail(c, misuse("%s: %w", c.to.host, err))
 		return
 	}
 	code := c.code

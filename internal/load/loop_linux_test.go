@@ -14,10 +14,12 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 	"golang.org/x/sys/unix"
+
+	"hubbub/internal/load/dialect"
 )
 
 // rawServer hands every upgraded connection to serve, which writes bytes as it likes.
-func rawServer(t *testing.T, serve func(c net.Conn)) Target {
+func rawServer(t *testing.T, serve func(c net.Conn)) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -41,21 +43,41 @@ func rawServer(t *testing.T, serve func(c net.Conn)) Target {
 		listener.Close()
 		all.Wait()
 	})
-	return Target{URL: "ws://" + listener.Addr().String()}
+	return "ws://" + listener.Addr().String()
 }
 
 // collect opens a socket and returns the messages that came until the server ended it, as kinds and lengths do not matter.
-func collect(t *testing.T, target Target) (messages []string, l *loop, err error) {
-	l, err = newLoop(t.Context(), target, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.close()
+func collect(t *testing.T, address string) (messages []string, l *loop, err error) {
+	l = newTestLoop(t, address)
 	l.onMessage = func(_ *conn, payload []byte, _ time.Duration) { messages = append(messages, string(payload)) }
-	if err := l.dial(t.Context(), 1, connOptions{}); err != nil {
+	if err := dialOne(t, l); err != nil {
 		return messages, l, err
 	}
 	return messages, l, l.turnUntil(t.Context(), "reading", func() int { return l.open }, nothing)
+}
+
+// newTestLoop is a loop that ends with the test.
+func newTestLoop(t *testing.T, address string) *loop {
+	to, err := resolve(t.Context(), address, &dialect.PlainEcho)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newLoop(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.close)
+	return l
+}
+
+// dialOne opens a socket.
+func dialOne(t *testing.T, l *loop) error {
+	opened := 0
+	l.onOpen = func(*conn) { opened++ }
+	if err := l.begin(l.add(0), 0); err != nil {
+		t.Fatal(err)
+	}
+	return l.turnUntil(t.Context(), "opening", func() int { return 1 - opened }, nothing)
 }
 
 func frames(f ...ws.Frame) []byte {
@@ -86,7 +108,7 @@ func TestReadPieces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			pong := make(chan string, 1)
-			target := rawServer(t, func(c net.Conn) {
+			address := rawServer(t, func(c net.Conn) {
 				for piece := range slices.Chunk(test.in, test.step) {
 					if _, err := c.Write(piece); err != nil {
 						return
@@ -100,7 +122,7 @@ func TestReadPieces(t *testing.T) {
 					pong <- string(b) + string(rune(op))
 				}
 			})
-			messages, l, err := collect(t, target)
+			messages, l, err := collect(t, address)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +139,7 @@ func TestReadPieces(t *testing.T) {
 // TestPong reads our answers with somebody else's code.
 func TestPong(t *testing.T) {
 	answers := make(chan ws.Frame, 2)
-	target := rawServer(t, func(c net.Conn) {
+	address := rawServer(t, func(c net.Conn) {
 		_, _ = c.Write(frames(ws.NewPingFrame([]byte("hello")), bye))
 		for range 2 {
 			h, err := ws.ReadHeader(c)
@@ -131,7 +153,7 @@ func TestPong(t *testing.T) {
 			answers <- ws.UnmaskFrame(f)
 		}
 	})
-	if _, _, err := collect(t, target); err != nil {
+	if _, _, err := collect(t, address); err != nil {
 		t.Fatal(err)
 	}
 	if f := <-answers; f.Header.OpCode != ws.OpPong || string(f.Payload) != "hello" {
@@ -172,17 +194,13 @@ func TestEnds(t *testing.T) {
 // TestBackPressure sends more than a socket takes to a server that begins to read late.
 func TestBackPressure(t *testing.T) {
 	start, got := make(chan struct{}), make(chan int64, 1)
-	target := rawServer(t, func(c net.Conn) {
+	address := rawServer(t, func(c net.Conn) {
 		<-start
 		n, _ := io.Copy(io.Discard, c)
 		got <- n
 	})
-	l, err := newLoop(t.Context(), target, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.close()
-	if err := l.dial(t.Context(), 1, connOptions{}); err != nil {
+	l := newTestLoop(t, address)
+	if err := dialOne(t, l); err != nil {
 		t.Fatal(err)
 	}
 	c, piece, sent := l.conns[0], make([]byte, 100_000), 0
@@ -203,14 +221,10 @@ func TestBackPressure(t *testing.T) {
 
 func TestServerThatNeverReads(t *testing.T) {
 	end := make(chan struct{})
-	target := rawServer(t, func(net.Conn) { <-end })
+	address := rawServer(t, func(net.Conn) { <-end })
 	defer close(end)
-	l, err := newLoop(t.Context(), target, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.close()
-	if err := l.dial(t.Context(), 1, connOptions{}); err != nil {
+	l := newTestLoop(t, address)
+	if err := dialOne(t, l); err != nil {
 		t.Fatal(err)
 	}
 	for range 1000 {
@@ -224,14 +238,10 @@ func TestServerThatNeverReads(t *testing.T) {
 // TestSourceAddress: when the ports of one address are used up, the next one is taken.
 func TestSourceAddress(t *testing.T) {
 	from := make(chan string, 1)
-	target := rawServer(t, func(c net.Conn) { from <- c.RemoteAddr().String() })
-	l, err := newLoop(t.Context(), target, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.close()
+	address := rawServer(t, func(c net.Conn) { from <- c.RemoteAddr().String() })
+	l := newTestLoop(t, address)
 	l.from = 2
-	if err := l.dial(t.Context(), 1, connOptions{}); err != nil {
+	if err := dialOne(t, l); err != nil {
 		t.Fatal(err)
 	}
 	if host := <-from; !strings.HasPrefix(host, "127.0.0.3:") {
@@ -240,11 +250,7 @@ func TestSourceAddress(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	l, err := newLoop(t.Context(), Target{URL: "ws://127.0.0.1:1"}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.close()
+	l := newTestLoop(t, "ws://127.0.0.1:1")
 	stop := errors.New("enough")
 	if err := l.turnUntil(t.Context(), "waiting", func() int { return 1 }, func() error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("error %v", err)

@@ -13,8 +13,8 @@ import (
 // process is what /proc tells of a process on this machine. PID 0 is a process we know nothing of.
 type process struct{ pid int }
 
-// tick is what the kernel counts CPU time in for user space, whatever it counts in itself.
-const tick = 10 * time.Millisecond
+// jiffy is what the kernel counts CPU time in for user space, whatever it counts in itself.
+const jiffy = 10 * time.Millisecond
 
 func (p process) file(name string) ([]byte, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.pid, name))
@@ -43,7 +43,7 @@ func (p process) cpu() (time.Duration, error) {
 	if err1 != nil || err2 != nil {
 		return 0, fmt.Errorf("/proc/%d/stat: no times in %q", p.pid, b)
 	}
-	return time.Duration(user+system) * tick, nil
+	return time.Duration(user+system) * jiffy, nil
 }
 
 // rss is the memory it holds, in bytes. smaps_rollup is exact; the counters in status lag behind by some pages a
@@ -104,40 +104,75 @@ func enoughFiles(who string, n int, limit uint64) error {
 	if need <= limit {
 		return nil
 	}
-	return fmt.Errorf("%d sockets need %d open files, and %s may have %d: start it from a shell with `ulimit -n %d`, or open at most %d sockets",
+	return misuse("%d sockets need %d open files, and %s may have %d: start it from a shell with `ulimit -n %d`, or open at most %d sockets",
 		n, need, who, limit, need, max(int64(limit)-spareFiles, 0))
+}
+
+// processes are those of some pids.
+func processes(pids []int) (list []process) {
+	for _, pid := range pids {
+		list = append(list, process{pid})
+	}
+	return list
+}
+
+// cpuOf is the CPU of some processes together.
+func cpuOf(list []process) (sum time.Duration, err error) {
+	for _, p := range list {
+		d, err := p.cpu()
+		if err != nil {
+			return 0, err
+		}
+		sum += d
+	}
+	return sum, nil
+}
+
+// rssOf is their memory.
+func rssOf(list []process) (sum int64, err error) {
+	for _, p := range list {
+		n, err := p.rss()
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
 }
 
 // meter takes the CPU of both sides between two moments.
 type meter struct {
-	server, client process
-	cost           Cost
+	servers, clients []process
+	begun            time.Time
+	server, client   time.Duration
 }
 
-func newMeter(pid int) meter { return meter{server: process{pid}, client: process{os.Getpid()}} }
-
-// start begins to measure.
-func (m *meter) start() error { return m.read(-1) }
-
-// stop ends it and gives the cost of what came between.
-func (m *meter) stop(messages int64) (Cost, error) {
-	if err := m.read(1); err != nil {
-		return Cost{}, err
+func newMeter(servers, clients []int) (*meter, error) {
+	m := &meter{servers: processes(servers), clients: processes(clients), begun: time.Now()}
+	var err error
+	if m.server, err = cpuOf(m.servers); err != nil {
+		return nil, err
 	}
-	m.cost.Messages = messages
-	return m.cost, nil
+	m.client, err = cpuOf(m.clients)
+	return m, err
 }
 
-func (m *meter) read(sign time.Duration) error {
-	server, err := m.server.cpu()
+// stop gives the cost of what came since, and how long it took.
+func (m *meter) stop(messages int64) (Cost, time.Duration, error) {
+	past := time.Since(m.begun)
+	server, err := cpuOf(m.servers)
 	if err != nil {
-		return err
+		return Cost{}, 0, err
 	}
-	client, err := m.client.cpu()
+	client, err := cpuOf(m.clients)
+	return Cost{Messages: messages, Server: server - m.server, Client: client - m.client}, past, err
+}
+
+// MostSockets is how many this process, or one that it starts, may have open.
+func MostSockets() int {
+	limit, err := fileLimit()
 	if err != nil {
-		return err
+		return 0
 	}
-	m.cost.Server += sign * server
-	m.cost.Client += sign * client
-	return nil
+	return max(int(limit)-spareFiles, 1)
 }

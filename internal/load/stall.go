@@ -3,6 +3,8 @@ package load
 import (
 	"context"
 	"fmt"
+	"os"
+	"slices"
 	"time"
 )
 
@@ -60,6 +62,7 @@ func (o *StallOptions) defaults() {
 type stall struct {
 	*crowd
 	lazy    *conn
+	pid     int           // of the server
 	log     offsets       // what the lazy one saw
 	base    int64         // the room's last offset before the run
 	kept    int64         // see Stalled
@@ -70,30 +73,41 @@ type stall struct {
 	sample  time.Duration // when it is looked at again
 }
 
+// Target is a server to measure, without the rest of a Plan.
+type Target struct {
+	URL  string
+	PID  int    // its process, if it runs on this machine; 0: there are no figures of it
+	Name string // as in Plan
+}
+
 // Stall measures what a member that stops reading does to the others, and what it gets when it reads again.
 func Stall(ctx context.Context, t Target, o StallOptions) (r StallResult, err error) {
 	o.defaults()
-	c, err := newCrowd(ctx, t, crowdOptions{JSON, 1, o.Members, o.Publishers, o.Size})
+	p := Plan{Mode: Fanout, URLs: []string{t.URL}, Name: t.Name, Members: o.Members, Publishers: o.Publishers, Size: o.Size, Rate: o.Rate}
+	if err := p.Complete(); err != nil {
+		return r, err
+	}
+	c, err := newCrowd(ctx, share{Plan: p, Of: 1})
 	if err != nil {
 		return r, err
 	}
 	defer c.close()
-	if err := c.enter(ctx, o.Members, connOptions{}); err != nil {
+	s := &stall{crowd: c, pid: t.PID, lazy: c.add(o.Members)}
+	c.onMessage = s.message
+	if err := c.enter(ctx, c.members, now(), 0); err != nil {
 		return r, err
 	}
-	if err := c.enter(ctx, 1, connOptions{receive: o.Receive}); err != nil {
+	if err := c.enter(ctx, []*conn{s.lazy}, now(), o.Receive); err != nil {
 		return r, err
 	}
-	s := &stall{crowd: c, lazy: c.conns[o.Members]}
-	c.watch, s.lazy.watched = s.look, true
-	if err := c.join(ctx, o.Members+1); err != nil {
+	if err := c.join(ctx, append(slices.Clone(c.members), s.lazy)); err != nil {
 		return r, err
 	}
 	s.base = s.log.last
 	if err := s.play(ctx, &r, o); err != nil {
 		return r, err
 	}
-	r.Mail, r.Latency, r.Behind, r.Most = c.count(c.conns[:o.Members]), latency(c.late), latency(c.behind).P99, s.most
+	r.Mail, r.Latency, r.Behind, r.Most = c.count(), latency(c.late), latency(c.behind).P99, s.most
 	r.Stalled = Stalled{
 		Sent: c.tally.Sent, Received: s.log.received, Gaps: s.log.gaps, Gone: s.log.gone, Kept: s.kept, Silent: s.log.missing,
 		Repeated: s.log.repeated, Wrong: s.log.wrongGaps, CaughtUp: s.caught, Closed: s.lazy.code,
@@ -117,10 +131,10 @@ func (s *stall) play(ctx context.Context, r *StallResult, o StallOptions) error 
 		return err
 	}
 	s.onTurn = s.lookAtMemory
-	s.measured = start + p.at(warm)
-	s.behind.Reset()
-	before, m := s.tally.Delivered, newMeter(s.pid)
-	if err := m.start(); err != nil {
+	s.measure(start + p.at(warm))
+	before := s.tally.Delivered
+	m, err := newMeter([]int{s.pid}, []int{os.Getpid()})
+	if err != nil {
 		return err
 	}
 	if o.Stop > 0 {
@@ -142,11 +156,10 @@ func (s *stall) play(ctx context.Context, r *StallResult, o StallOptions) error 
 	if err := s.crowd.play(ctx, p, start, stopped, total); err != nil {
 		return err
 	}
-	const grace = 3 * time.Second
-	if err := s.drain(ctx, grace); err != nil {
+	if err := s.drain(ctx); err != nil {
 		return err
 	}
-	if r.Cost, err = m.stop(s.tally.Delivered - before); err != nil {
+	if r.Cost, _, err = m.stop(s.tally.Delivered - before); err != nil {
 		return err
 	}
 	if !reads {
@@ -164,8 +177,15 @@ func (s *stall) play(ctx context.Context, r *StallResult, o StallOptions) error 
 // newest is the offset of the last message sent, which the hub may not have yet.
 func (s *stall) newest() int64 { return s.base + s.tally.Sent }
 
-// look follows the log as the lazy member sees it.
-func (s *stall) look(_ *conn, payload []byte, at time.Duration) (apart bool) {
+// message takes the lazy one's apart from the others'.
+func (s *stall) message(m *conn, payload []byte, at time.Duration) {
+	if m != s.lazy || !s.look(payload, at) {
+		s.crowd.message(m, payload, at)
+	}
+}
+
+// look follows the log as the lazy member sees it, and says whether this was a part of that.
+func (s *stall) look(payload []byte, at time.Duration) bool {
 	switch frameType(payload) {
 	case "message":
 		s.log.message(payload)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -111,7 +112,7 @@ func (p *poller) wait(d time.Duration) ([]event, error) {
 
 // connect begins to connect a non-blocking socket. from is the source address (nil: the kernel's choice), receive
 // the size of its receive buffer (0: the kernel's choice).
-func connect(e endpoint, from net.IP, receive int) (fd int, err error) {
+func connect(e *endpoint, from net.IP, receive int) (fd int, err error) {
 	family := unix.AF_INET6
 	if e.ip.To4() != nil {
 		family = unix.AF_INET
@@ -127,7 +128,7 @@ func connect(e endpoint, from net.IP, receive int) (fd int, err error) {
 	return fd, nil
 }
 
-func connectSocket(fd int, e endpoint, from net.IP, receive int) error {
+func connectSocket(fd int, e *endpoint, from net.IP, receive int) error {
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return fmt.Errorf("TCP_NODELAY: %w", err)
 	}
@@ -182,4 +183,9 @@ func fileLimit() (uint64, error) {
 		return 0, fmt.Errorf("RLIMIT_NOFILE: %w", err)
 	}
 	return limit.Cur, nil
+}
+
+// apartFromUs makes a process that we start deaf to the Ctrl-C that is meant for us, and lets it not outlive us.
+func apartFromUs() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

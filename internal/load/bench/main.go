@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"hubbub/internal/load"
 )
 
 // bench is one run.
@@ -25,6 +27,8 @@ type bench struct {
 	bareEcho string
 	quick    bool
 	pairs    int
+	worker   bool
+	client   []string // how a client process is started
 	rows     []row
 }
 
@@ -37,6 +41,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&b.hub, "hub", "", "measure this `binary`; without it the hub is built from this module")
 	flags.BoolVar(&b.quick, "quick", false, "a fifth of the sockets, a third of the time: for a look, not for figures to quote")
 	flags.IntVar(&b.pairs, "pairs", 5, "how many `pairs` of runs a comparison is the median of")
+	flags.BoolVar(&b.worker, "client", false, "be one of the client processes")
 	flags.Usage = func() {
 		fmt.Fprintf(stderr, "usage: bench [flags] [figure…]\n\nfigures (default: all):\n")
 		for _, f := range figures {
@@ -62,6 +67,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 	// SIGTERM too: the servers it started would otherwise outlive it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if b.worker {
+		if err := load.Work(context.Background(), os.Stdin, stdout); err != nil { // it was told to whom it was of interest
+			return 1
+		}
+		return 0
+	}
+	if me, err := os.Executable(); err == nil {
+		b.client = []string{me, "-client"}
+	}
 	if err := b.measure(ctx, chosen, stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
@@ -94,7 +108,7 @@ func (b *bench) measure(ctx context.Context, chosen []figure, stdout, stderr io.
 	if err := b.build(ctx, dir, chosen); err != nil {
 		return err
 	}
-	start, before := time.Now(), readMachine()
+	start, before := time.Now(), load.ReadMachine()
 	var failed error
 	for _, f := range chosen {
 		begun := time.Now()
@@ -109,8 +123,11 @@ func (b *bench) measure(ctx context.Context, chosen []figure, stdout, stderr io.
 	}
 	fmt.Fprintln(stdout)
 	writeTable(stdout, b.rows)
-	fmt.Fprintf(stdout, "\n%s\n%.0f s in all\n", readMachine().since(before), time.Since(start).Seconds())
-	if before.busy() {
+	after := load.ReadMachine()
+	idle, stolen := after.Since(before)
+	fmt.Fprintf(stdout, "\n%s\nload %s before, %s after; of all CPU time %.0f %% was idle, %.1f %% stolen by other machines\n%.0f s in all\n",
+		after, before.Load, after.Load, 100*idle, 100*stolen, time.Since(start).Seconds())
+	if before.Occupied() {
 		fmt.Fprintln(stdout, "the machine was busy before this began: its latencies are not the hub's, and its CPU figures flatter a hub that writes less often")
 	}
 	if b.quick {
@@ -129,7 +146,7 @@ func (b *bench) build(ctx context.Context, dir string, chosen []figure) error {
 			continue
 		}
 		if *p.binary != "" {
-			absolute, err := filepath.Abs(*p.binary) // servers start in a directory of their own
+			absolute, err := filepath.Abs(*p.binary)
 			if err != nil {
 				return err
 			}

@@ -26,11 +26,12 @@ func stall(ctx context.Context, b *bench) error {
 
 // stall is one run against a hub of its own.
 func (b *bench) stall(ctx context.Context, o load.StallOptions) (r load.StallResult, err error) {
-	err = b.withHub(ctx, func(t load.Target) error {
-		r, err = load.Stall(ctx, t, o)
-		return err
-	})
-	return r, err
+	hub, err := b.startHub(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer hub.Stop()
+	return load.Stall(ctx, load.Target{URL: hub.URL, PID: hub.PID}, o)
 }
 
 // others compares their p99 with and without somebody who never reads again, in pairs as echo does. A p99 is what the
@@ -44,13 +45,13 @@ func others(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer hub.stop()
+	defer hub.Stop()
 	var ratios []float64
 	var p99 [2][]float64 // without and with, in ms
 	for pair := range pairs {
 		for turn := range 2 {
 			which := (pair + turn) % 2
-			t, o := hub.Target, load.StallOptions{WarmUp: 500 * time.Millisecond, Duration: 2 * time.Second}
+			t, o := load.Target{URL: hub.URL, PID: hub.PID}, load.StallOptions{WarmUp: 500 * time.Millisecond, Duration: 2 * time.Second}
 			t.Name = fmt.Sprintf("pair-%d-%d", pair, which) // a room of its own
 			if which == 1 {
 				o.Stop = o.Duration

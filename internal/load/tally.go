@@ -6,73 +6,18 @@
 // that are masked once and then only re-stamped (letter), and a reading side that looks at a message's header and at
 // its stamp and at nothing else.
 //
-// A scenario (Idle, Fanout, Echo, Stall) is a function of a Target and some options that blocks until it is
-// measured and returns a value. It runs on its caller's goroutine and starts none.
+// Run carries out a Plan. The sockets (crowd) are in one client process or in several; each takes orders and answers
+// (Work), in the same way whether it is a goroutine here or a process of its own, so there is one engine for both.
 package load
 
 import (
-	"context"
 	"fmt"
 	"maps"
-	"net"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
-
-// Target is the server to measure.
-type Target struct {
-	// URL is where it answers, as ws://HOST:PORT or http://HOST:PORT, with an optional path; sockets open
-	// PATH/{client id}, and PATH is /ws if there is none.
-	URL string
-	// PID is its process, if it runs on this machine: the source of CPU and memory figures. 0: they stay 0.
-	PID int
-	// Name begins every client id and every room. Two runs at the same time need two names. Default "load".
-	Name string
-}
-
-// endpoint is a Target resolved: an address to connect to and what to ask for there.
-type endpoint struct {
-	ip   net.IP
-	port int
-	host string // for the Host header
-	path string // ends with a slash
-	name string
-}
-
-func (t Target) endpoint(ctx context.Context) (endpoint, error) {
-	u, err := url.Parse(t.URL)
-	if err != nil {
-		return endpoint{}, fmt.Errorf("the URL %q: %w", t.URL, err)
-	}
-	if u.Scheme != "ws" && u.Scheme != "http" || u.Hostname() == "" {
-		return endpoint{}, fmt.Errorf("the URL %q: want ws://HOST:PORT (TLS is not spoken here)", t.URL)
-	}
-	service := u.Port()
-	if service == "" {
-		service = "80"
-	}
-	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
-	if err != nil {
-		return endpoint{}, fmt.Errorf("the URL %q: %w", t.URL, err)
-	}
-	ips, err := net.DefaultResolver.LookupIP(ctx, "ip", u.Hostname())
-	if err != nil {
-		return endpoint{}, fmt.Errorf("the URL %q: %w", t.URL, err)
-	}
-	// Version 4 first: "localhost" is often both, and a server that listens on 127.0.0.1 is on one only.
-	slices.SortStableFunc(ips, func(a, b net.IP) int { return len(b.To4()) - len(a.To4()) })
-	path := strings.TrimSuffix(u.EscapedPath(), "/")
-	if path == "" {
-		path = "/ws"
-	}
-	name := t.Name
-	if name == "" {
-		name = "load"
-	}
-	return endpoint{ip: ips[0], port: port, host: u.Host, path: path + "/", name: name}, nil
-}
 
 // Tally is what the checkers saw.
 type Tally struct {
@@ -114,8 +59,40 @@ func (t Tally) String() string {
 	return s
 }
 
+// add puts another process's tally to it.
+func (t *Tally) add(o Tally) {
+	t.Sent += o.Sent
+	t.Expected += o.Expected
+	t.Delivered += o.Delivered
+	t.Lost += o.Lost
+	t.Duplicated += o.Duplicated
+	t.Reordered += o.Reordered
+	t.Strays += o.Strays
+	for text, n := range o.Errors {
+		if t.Errors == nil {
+			t.Errors = map[string]int{}
+		}
+		t.Errors[text] += n
+	}
+	for code, n := range o.Closes {
+		if t.Closes == nil {
+			t.Closes = map[int]int{}
+		}
+		t.Closes[code] += n
+	}
+}
+
 // Latency is how late messages were, counted from when they should have been sent.
-type Latency struct{ P50, P99, Max time.Duration }
+type Latency struct{ P50, P90, P99, P999, Max time.Duration }
+
+func latency(h *hdrhistogram.Histogram) Latency {
+	if h.TotalCount() == 0 {
+		return Latency{}
+	}
+	us := func(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+	q := func(p float64) time.Duration { return us(h.ValueAtQuantile(p)) }
+	return Latency{P50: q(50), P90: q(90), P99: q(99), P999: q(99.9), Max: us(h.Max())}
+}
 
 // Cost is the CPU, user and system, that both sides took for a number of messages.
 type Cost struct {

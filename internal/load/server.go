@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -12,13 +12,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"hubbub/internal/load"
 )
 
-// server is a program under test in a process of its own.
-type server struct {
-	load.Target
+// Server is a program under test in a process of its own.
+type Server struct {
+	URL string // ws://127.0.0.1:PORT
+	PID int
+
 	process *exec.Cmd
 	written *lines
 	ended   chan error // the reader of its output sends how it ended, once; never closed
@@ -32,26 +32,23 @@ const (
 	stopTime  = 5 * time.Second // then it is killed: how it drains is not what is measured here
 )
 
-// startHub starts the hub on a free port, with its defaults but for the settings.
-func (b *bench) startHub(ctx context.Context, settings ...string) (*server, error) {
-	return startServer(ctx, b.hub, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "off"}, settings...)...)
-}
-
-func startServer(ctx context.Context, binary string, args ...string) (*server, error) {
+// StartServer starts a program that listens on a free port of its choice and says so, with the address of a page, in a line of its
+// output. It blocks until then. Its environment is ours without what would make it another server than the one that is shipped.
+func StartServer(ctx context.Context, binary string, args ...string) (*Server, error) {
 	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(binary, args...)
-	cmd.Dir, cmd.Env = os.TempDir(), environment(os.Environ())
-	cmd.Stdout, cmd.Stderr = in, in
+	cmd.Env = environment(os.Environ())
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = in, in, apartFromUs()
 	err = cmd.Start()
 	in.Close()
 	if err != nil {
 		out.Close()
 		return nil, fmt.Errorf("starting the server: %w", err)
 	}
-	s := &server{process: cmd, written: &lines{}, ended: make(chan error, 1)}
+	s := &Server{PID: cmd.Process.Pid, process: cmd, written: &lines{}, ended: make(chan error, 1)}
 	found := make(chan string, 1) // from the reader of its output, once
 	go func() {
 		defer out.Close()
@@ -60,16 +57,16 @@ func startServer(ctx context.Context, binary string, args ...string) (*server, e
 	}()
 	select {
 	case port := <-found:
-		s.Target = load.Target{URL: "ws://127.0.0.1:" + port, PID: cmd.Process.Pid}
+		s.URL = "ws://127.0.0.1:" + port
 		return s, nil
 	case err := <-s.ended:
-		return nil, fmt.Errorf("%s ended at once (%v):\n%s", binary, err, s.written)
+		return nil, fmt.Errorf("%s ended at once (%v): %s", binary, err, s.written)
 	case <-ctx.Done():
-		s.stop()
+		s.Stop()
 		return nil, ctx.Err()
 	case <-time.After(startTime):
-		s.stop()
-		return nil, fmt.Errorf("%s did not say within %s where it listens:\n%s", binary, startTime, s.written)
+		s.Stop()
+		return nil, fmt.Errorf("%s did not say within %s where it listens: %s", binary, startTime, s.written)
 	}
 }
 
@@ -80,8 +77,8 @@ func environment(all []string) []string {
 	})
 }
 
-// stop ends it and waits until it has ended.
-func (s *server) stop() {
+// Stop ends it and waits until it has ended.
+func (s *Server) Stop() {
 	_ = s.process.Process.Signal(syscall.SIGTERM) // an error means that it has ended already
 	select {
 	case <-s.ended:
@@ -109,4 +106,5 @@ func (l *lines) read(from io.Reader, found chan<- string) {
 	_, _ = io.Copy(io.Discard, from) // a line that is too long for the scanner must not block the server
 }
 
-func (l *lines) String() string { return strings.Join(l.last, "\n") }
+// String is what it wrote, in one line.
+func (l *lines) String() string { return strings.Join(l.last, "; ") }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// tool finds a program that others measure with. Without it there is nothing to run the scripts with, and the test says so.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("NOT TESTED: there is no %s on this machine, and the scripts for it were not run", name)
+	}
+	return path
+}
+
+// TestK6 runs each script against this hub, small. Its own thresholds fail it.
+func TestK6(t *testing.T) {
+	k6 := tool(t, "k6")
+	scripts, err := filepath.Glob("examples/k6/*.js")
+	if err != nil || len(scripts) < 2 {
+		t.Fatalf("%d scripts, %v", len(scripts), err)
+	}
+	port, _ := hubbub(t)
+	for _, script := range scripts {
+		cmd := exec.CommandContext(t.Context(), k6, "run", "--quiet", "--no-usage-report", "--address", "", "--vus", "4", "--iterations", "4",
+			"-e", "URL=ws://127.0.0.1:"+port, "-e", "MESSAGES=5", "-e", "EVERY=100", script)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "checks_succeeded") {
+			t.Errorf("%s: %v\n%s", script, err, out)
+		}
+	}
+}
+
+// TestArtillery runs the script for a second in place of ten.
+func TestArtillery(t *testing.T) {
+	artillery := tool(t, "artillery")
+	port, _ := hubbub(t)
+	cmd := exec.CommandContext(t.Context(), artillery, "run", "--target", "ws://127.0.0.1:"+port+"/ws/artillery",
+		"--overrides", `{"config":{"phases":[{"duration":1,"arrivalCount":3}]}}`, "examples/artillery.yml")
+	out, err := cmd.CombinedOutput()
+	said := string(out)
+	if err != nil || !strings.Contains(said, "vusers.completed") || strings.Contains(said, "vusers.failed: ..") && !strings.Contains(said, "vusers.failed: .................................................................. 0") {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
