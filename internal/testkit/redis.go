@@ -3,8 +3,10 @@ package testkit
 import (
 	"bufio"
 	"context"
+	"math/rand/v2"
 	"net"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,15 +32,18 @@ func Redis(t testing.TB, args ...string) *RedisServer {
 	return s
 }
 
-// freeAddr is an address that nobody listens on: soon enough a server does.
+// freeAddr is an address that nobody listens on, below the ports that the system gives to outgoing connections: it has to be free
+// again after a restart.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(15_000+rand.IntN(17_000))); err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free between 15000 and 32000")
+	return ""
 }
 
 // Addr is its host and port.

@@ -25,6 +25,8 @@ var figures = []figure{
 	{"echo", "CPU of an echo against a bare Fiber loop's", echo},
 	{"stall", "a room at 1,000 messages a second with a member that stops reading", stall},
 	{"redis", "a room of 1,000 over two instances and one Redis", redis},
+	{"across", "two instances over one Redis: as fast as it goes, and one message at a time", across},
+	{"quiet", "a hub over Redis with nothing to do, and one whose Redis comes back", quiet},
 	{"many", "100,000 sockets in one room, over six instances and one Redis", many},
 }
 

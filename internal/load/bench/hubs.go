@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"os"
 	"os/exec"
 	"strings"
 
@@ -42,9 +39,13 @@ func (b *bench) runTogether(ctx context.Context, p load.Plan, hubs int) (r load.
 		return r, err
 	}
 	defer redis.Stop()
+	return b.runOver(ctx, p, hubs, redis)
+}
+
+func (b *bench) runOver(ctx context.Context, p load.Plan, hubs int, redis *load.Server) (r load.Result, err error) {
 	p.ServerPID = []int{redis.PID}
 	for range hubs {
-		hub, err := b.startHub(ctx, "--redis-url", strings.Replace(redis.URL, "ws:", "redis:", 1))
+		hub, err := b.startHub(ctx, "--redis-url", "redis://"+redisAddr(redis))
 		if err != nil {
 			return r, err
 		}
@@ -57,22 +58,7 @@ func (b *bench) runTogether(ctx context.Context, p load.Plan, hubs int) (r load.
 
 // startRedis starts a Redis that keeps nothing. It cannot choose a port by itself and say which; the one that is free now is
 // hardly taken before it is there.
-func startRedis(ctx context.Context) (*load.Server, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		return nil, fmt.Errorf("there is no redis-server: %w", err)
-	}
-	// It says when it is ready, but not in words that StartServer knows; the shell adds them, and Redis takes its place.
-	script := fmt.Sprintf(`(until [ "$(%s -p %d ping 2>/dev/null)" = PONG ]; do sleep 0.05; done; echo http://127.0.0.1:%[2]d/) & exec "$0" --port %[2]d --bind 127.0.0.1 --save '' --appendonly no --dir "$1"`,
-		strings.Replace(binary, "redis-server", "redis-cli", 1), port)
-	return load.StartServer(ctx, "/bin/sh", "-c", script, binary, os.TempDir())
-}
+func startRedis(ctx context.Context) (*load.Server, error) { return startRedisAt(ctx, freeAddr()) }
 
 // knows says whether the hub has a setting.
 func (b *bench) knows(ctx context.Context, flag string) bool {

@@ -142,7 +142,7 @@ func (b *bench) build(ctx context.Context, dir string, chosen []figure) error {
 		binary *string
 		pkg    string
 	}{{&b.hub, "hubbub"}, {&b.bareEcho, "hubbub/internal/load/testdata/bareecho"}} {
-		if p.binary == &b.bareEcho && !slices.ContainsFunc(chosen, func(f figure) bool { return f.name == "echo" }) {
+		if p.binary == &b.bareEcho && !slices.ContainsFunc(chosen, func(f figure) bool { return f.name == "echo" || f.name == "across" }) {
 			continue
 		}
 		if *p.binary != "" {
