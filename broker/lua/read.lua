@@ -3,7 +3,8 @@
 --
 -- KEYS log, top, who
 -- ARGV channel, PUBLISH or SPUBLISH, epoch and offset that the caller has seen, epoch that has diverged (0: none), milliseconds to keep,
---      'tail' or the id to read from, how many messages and bytes at most (a whole batch more)
+--      'tail' or the id to read from, how many messages and bytes at most (a whole batch more; a batch of that very id is not
+--      counted, as the caller has it: it may be as large as a whole read, and then nothing would ever follow it)
 -- Returns epoch, offset, the oldest kept offset of that epoch, members, version of the members, then id, number and messages
 --      of each batch; a tail's batches come newest first.
 
@@ -42,8 +43,10 @@ while limit > 0 do
     result[#result + 1] = entry[1]
     result[#result + 1] = entry[2][1]
     result[#result + 1] = entry[2][2]
-    got = got + tonumber(entry[2][1])
-    size = size + #entry[2][2]
+    if entry[1] ~= from then
+      got = got + tonumber(entry[2][1])
+      size = size + #entry[2][2]
+    end
     if got >= limit or size >= bytes then return result end
   end
   if #page < 16 then break end
