@@ -9,3 +9,13 @@ const (
 
 // EpochNumber is the number behind an epoch's name; larger ones are later.
 func EpochNumber(name string) uint64 { return uint64(epochNamed(name)) }
+
+// LastNumber is what a lease is cleared with.
+const LastNumber = lastNumber
+
+// Lease is the name of the lease under which the broker says who is here.
+func (r *Redis) Lease() string {
+	r.presence.mu.Lock()
+	defer r.presence.mu.Unlock()
+	return r.presence.lease
+}

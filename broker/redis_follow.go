@@ -260,11 +260,10 @@ func (f *follower) pushed(e linkPush) {
 			f.to.Signal(r.name, p.m)
 		}
 		return
-	case pushPresence:
-		f.presence(r, p.who)
-		return
+	case pushPresence: // what is being read may be older, or newer: the version will tell, once it is here
+	default:
+		f.r.seen.saw(r.name, p.at)
 	}
-	f.r.seen.saw(r.name, p.at)
 	switch {
 	case !r.reading:
 		f.apply(r, p)
@@ -278,6 +277,8 @@ func (f *follower) pushed(e linkPush) {
 // apply delivers what follows what the sink has; whatever else it is, the log has to say. No read is under way.
 func (f *follower) apply(r *followed, p push) {
 	switch {
+	case p.kind == pushPresence:
+		f.presence(r, p.who)
 	case p.kind == pushBatch && p.at.epoch == r.at.epoch && p.first() == r.at.offset+1:
 		f.deliver(r, p.at, p.run, p.last)
 	case p.at.epoch == r.at.epoch && p.at.offset <= r.known: // a read has brought it already

@@ -51,11 +51,12 @@ type presence struct {
 	mu    sync.Mutex // guards what follows; held for a few lines
 	rooms map[string]*present
 	dirty []string // rooms about which there is something to say
-	sift  bool     // Redis may name rooms in which nobody is any more
+	doubt bool     // Redis may have lost, or got back, what was said: look before saying more
 
 	// owned by the goroutine
-	lease  string
+	lease  string          // written under mu
 	fresh  bool            // the lease is not in Redis yet
+	number uint64          // of what was said last
 	silent time.Time       // until then nobody is declared dead
 	said   map[string]bool // rooms that Redis has under this lease
 }
@@ -76,7 +77,10 @@ func newPresence(r *Redis) *presence {
 
 // renew takes a lease under which nothing has been said.
 func (p *presence) renew() {
-	p.lease, p.fresh, p.said = p.r.name+"."+rand.Text()[:6], true, make(map[string]bool)
+	p.mu.Lock()
+	p.lease = p.r.name + "." + rand.Text()[:6]
+	p.mu.Unlock()
+	p.fresh, p.said = true, make(map[string]bool)
 }
 
 // Present implements Presence.
@@ -103,17 +107,34 @@ func (p *presence) dirtyLocked(room string, x *present) {
 		x.dirty = true
 		p.dirty = append(p.dirty, room)
 	}
+	p.poke()
+}
+
+func (p *presence) poke() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
 }
 
+// doubts has the lease looked at before anything else is said: the connection to Redis was lost, and maybe what it held.
+func (p *presence) doubts() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doubt = true
+	p.poke()
+}
+
+func (p *presence) doubted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.doubt
+}
+
 // again has all that is known of a room said again: Redis may have lost it.
 func (p *presence) again(room string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sift = true
 	if x := p.rooms[room]; x != nil {
 		x.full = true
 		p.dirtyLocked(room, x)
@@ -125,15 +146,17 @@ func (p *presence) run(ctx context.Context) {
 	tick := time.NewTicker(leaseEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		if p.fresh && !p.keep(ctx) && !pause(ctx, retryPresence) {
-			break
+		if (p.fresh || p.doubted()) && !p.keep(ctx) {
+			pause(ctx, retryPresence)
+			continue
 		}
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
 			p.keep(ctx)
 		case <-p.wake:
-			for !p.fresh && p.say(ctx) {
+			if !p.fresh && !p.doubted() && p.say(ctx) {
+				p.poke() // there may be more, but the lease has its turn in between
 			}
 		}
 	}
@@ -155,6 +178,10 @@ func (p *presence) keep(ctx context.Context) bool {
 	}
 	switch answer[0] {
 	case "lost": // somebody has declared this instance dead, or Redis is empty
+		if err := p.abandon(ctx); err != nil {
+			p.r.complain("giving up a lease that was lost", err)
+			return false
+		}
 		p.renew()
 		p.mu.Lock()
 		for room, x := range p.rooms {
@@ -167,18 +194,34 @@ func (p *presence) keep(ctx context.Context) bool {
 		p.silent = now.Add(leaseFor)
 	default:
 		for _, lease := range answer[1:] {
+			if p.fresh {
+				break // the lease before this one may be among them: first its clients are said to be here
+			}
 			if err := p.clear(ctx, lease); err != nil {
 				p.r.complain("clearing up behind an instance that has gone", err)
 			}
 		}
 	}
 	p.fresh = false
-	p.siftRooms(ctx)
-	select { // what waited for the lease
-	case p.wake <- struct{}{}:
-	default:
+	ok := !p.doubted() || p.look(ctx)
+	p.poke() // what waited for the lease
+	return ok
+}
+
+// abandon leaves a lost lease to whoever clears up next. It was cleared before, but something may have been said under it since.
+func (p *presence) abandon(ctx context.Context) error {
+	if len(p.said) == 0 {
+		return nil
 	}
-	return true
+	var rooms []any
+	for room := range p.said {
+		rooms = append(rooms, room)
+	}
+	err := p.r.client.SAdd(ctx, p.r.keys.house("rooms:"+p.lease), rooms...).Err()
+	if err != nil {
+		return err
+	}
+	return p.r.client.SAdd(ctx, p.r.keys.house("dead"), p.lease).Err()
 }
 
 // saying is what is to be said of one room.
@@ -200,7 +243,8 @@ func (p *presence) say(ctx context.Context) bool {
 	defer cancel()
 	err := p.announce(ctx, list)
 	if err == nil {
-		err = p.tell(ctx, p.lease, list)
+		p.number++
+		err = p.tell(ctx, p.lease, p.number, list)
 	}
 	var empty []any
 	for _, s := range list {
@@ -281,18 +325,21 @@ func (p *presence) announce(ctx context.Context, list []saying) error {
 }
 
 // tell runs the script for each.
-func (p *presence) tell(ctx context.Context, lease string, list []saying) error {
+func (p *presence) tell(ctx context.Context, lease string, number uint64, list []saying) error {
 	k := p.r.keys
 	return p.r.pipelined(ctx, func(pipe redis.Pipeliner) {
 		for i := range list {
 			s := &list[i]
-			args := append([]any{k.channel(s.room), verbOf(p.r.sharded), s.mode}, s.args...)
+			args := append([]any{k.channel(s.room), verbOf(p.r.sharded), s.mode, number}, s.args...)
 			s.cmd = presentScript.EvalSha(ctx, pipe, []string{k.of(s.room, "who"), k.of(s.room, "in:"+lease), k.of(s.room, "top")}, args...)
 		}
 	})
 }
 
-// clear takes back all that was said under a lease.
+// lastNumber is above all that a lease counts to: nothing is said under it any more.
+const lastNumber = 1<<53 - 1
+
+// clear takes back all that was said under a lease, and whatever an attempt that is under way will say.
 func (p *presence) clear(ctx context.Context, lease string) error {
 	key := p.r.keys.house("rooms:" + lease)
 	rooms, err := p.r.client.SMembers(ctx, key).Result()
@@ -304,7 +351,7 @@ func (p *presence) clear(ctx context.Context, lease string) error {
 		for i, room := range some {
 			list[i] = saying{room: room, mode: "full"}
 		}
-		if err := p.tell(ctx, lease, list); err != nil {
+		if err := p.tell(ctx, lease, lastNumber, list); err != nil {
 			return err
 		}
 	}
@@ -314,33 +361,33 @@ func (p *presence) clear(ctx context.Context, lease string) error {
 	return p.r.client.SRem(ctx, p.r.keys.house("dead"), lease).Err()
 }
 
-// siftRooms finds rooms that Redis, set back, names although nobody is in them here any more.
-func (p *presence) siftRooms(ctx context.Context) {
+// look compares the rooms that Redis, maybe set back, names under this lease with those where somebody is, and has said again what
+// differs. false: Redis could not be asked.
+func (p *presence) look(ctx context.Context) bool {
 	p.mu.Lock()
-	sift := p.sift
-	p.sift = false
+	p.doubt = false
 	p.mu.Unlock()
-	if !sift {
-		return
-	}
 	rooms, err := p.r.client.SMembers(ctx, p.r.keys.house("rooms:"+p.lease)).Result()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
-		p.sift = true
-		return
-	}
-	for _, room := range rooms {
-		if p.rooms[room] == nil {
-			x := &present{clients: make(map[string]int), changed: make(map[string]bool), full: true}
-			p.rooms[room] = x
-			p.dirtyLocked(room, x)
-		}
+		p.doubt = true
+		return false
 	}
 	clear(p.said)
 	for _, room := range rooms {
 		p.said[room] = true
+		if p.rooms[room] == nil {
+			p.rooms[room] = &present{clients: make(map[string]int), changed: make(map[string]bool)}
+		}
 	}
+	for room, x := range p.rooms {
+		if p.said[room] != (len(x.clients) > 0) {
+			x.full = true
+			p.dirtyLocked(room, x)
+		}
+	}
+	return true
 }
 
 // leave takes back what was said, and the lease.
@@ -417,12 +464,9 @@ func (f *follower) presence(r *followed, p presencePush) {
 	c := p.change
 	switch {
 	case p.version == r.version+1 && (c.Joined != nil || c.Left != nil):
-	case p.version <= r.version: // a read had it already; but who came here wants to hear that it is known
-		c.Known = slices.Concat(c.Known, c.Joined)
+	case p.version <= r.version: // a read had it already; but who came or went here wants to hear that it is known
+		c.Known = slices.Concat(c.Known, c.Joined, c.Left)
 		c.Joined, c.Left, c.Count = nil, nil, r.members
-		if c.Known == nil {
-			return
-		}
 	default:
 		c = PresenceChange{Count: c.Count}
 	}

@@ -78,7 +78,7 @@ func (f *follower) read(e *pageRead) {
 	r.held, r.heldN = nil, 0
 	for _, p := range held {
 		switch {
-		case !r.at.before(p.at): // the read had it
+		case p.kind != pushPresence && !r.at.before(p.at): // the read had it
 		case r.reading: // one of them was not enough
 			r.held, r.heldN = append(r.held, p), r.heldN+p.bytes
 		default:

@@ -157,6 +157,7 @@ func (t *routes) open(f *follower, addr string, node *redis.Client, probe string
 	}
 	t.links[addr] = l
 	f.r.linkUp(l)
+	f.r.presence.doubts()
 	f.r.goes.Go(func() { l.run(f.r.linksCtx, f.tell) })
 }
 
