@@ -1,5 +1,7 @@
 package broker
 
+import "hubbub/wire"
+
 // What tests of a broker among real servers need to see or to bring about.
 
 const (
@@ -19,3 +21,9 @@ func (r *Redis) Lease() string {
 	defer r.presence.mu.Unlock()
 	return r.presence.lease
 }
+
+// AppendBlob appends a message as it lies in Redis.
+func AppendBlob(dst []byte, m *wire.Message) []byte { return appendBlob(dst, m) }
+
+// LookAtTails has the follower look where logs end now.
+func (r *Redis) LookAtTails() { r.follower.tell(r.follower.lookAtTails) }

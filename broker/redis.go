@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -55,9 +54,9 @@ type Redis struct {
 	running atomic.Bool
 	stats   redisCounters
 
-	mu        sync.Mutex // guards what follows
-	up        map[*link]bool
-	lost      error // why the last link ended
+	mu        sync.Mutex       // guards what follows
+	up        map[string]*link // by address: where messages come from, or should
+	lost      error            // why the last link ended
 	complains map[string]time.Time
 }
 
@@ -112,7 +111,7 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	_, cluster := client.(*redis.ClusterClient)
 	r := &Redis{
 		o: o, client: client, cluster: cluster, sharded: cluster, name: o.Instance + "." + rand.Text()[:10],
-		keys: keyspace{o.Prefix}, seen: newSeen(), up: make(map[*link]bool), complains: make(map[string]time.Time),
+		keys: keyspace{o.Prefix}, seen: newSeen(), up: make(map[string]*link), complains: make(map[string]time.Time),
 	}
 	r.outbox = newOutbox(r, cmp.Or(o.QueueBytes, 64<<20))
 	r.reader = &reader{r: r, wake: make(chan struct{}, 1)}
@@ -164,6 +163,10 @@ func (r *Redis) Run(ctx context.Context, to Sink) error {
 	}
 	r.outbox.stop()
 	deadline := time.Now().Add(stopWait)
+	// go-redis does not look at a context while it waits for an answer; without a connection nothing does.
+	hangUp := sync.OnceValue(r.client.Close)
+	late := time.AfterFunc(stopWait+time.Second, func() { hangUp() })
+	defer late.Stop()
 	for !r.outbox.idle() && time.Now().Before(deadline) {
 		pause(linksCtx, stopLook)
 	}
@@ -178,13 +181,13 @@ func (r *Redis) Run(ctx context.Context, to Sink) error {
 		end()
 	}
 	r.goes.Wait()
-	return r.client.Close()
+	return hangUp()
 }
 
 // delivered says whether the sink has all that this instance has seen.
 func (r *Redis) delivered() bool {
-	answer := make(caughtUp, 1)
-	return !r.follower.tell(answer) || <-answer
+	answer := make(chan bool, 1)
+	return !r.follower.tell(func() { answer <- !r.follower.behind() }) || <-answer
 }
 
 // Publish implements Broker.
@@ -251,14 +254,21 @@ func (r *Redis) complain(what string, err error) {
 func (r *Redis) linkUp(l *link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.up[l] = true
+	if old := r.up[l.addr]; old != nil {
+		l.why.Store(old.gone.Load()) // until this one can say more
+	}
+	r.up[l.addr] = l
 }
 
-func (r *Redis) linkGone(l *link, err error) {
+// linksAt forgets the links to addresses where no master is any more. One that is broken is not forgotten: messages are missing.
+func (r *Redis) linksAt(masters map[string]master) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.up, l)
-	r.lost = err
+	for addr := range r.up {
+		if _, ok := masters[addr]; !ok {
+			delete(r.up, addr)
+		}
+	}
 }
 
 // Ready says why this instance cannot do its work, or nil: within ProbeTimeout a probe was written to and pushed by each Redis server, and
@@ -266,13 +276,10 @@ func (r *Redis) linkGone(l *link, err error) {
 func (r *Redis) Ready() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case len(r.up) == 0 && r.lost != nil:
-		return fmt.Errorf("there is no connection to Redis: %w", r.lost)
-	case len(r.up) == 0:
+	if len(r.up) == 0 {
 		return errors.New("there is no connection to Redis yet")
 	}
-	for l := range r.up {
+	for _, l := range r.up {
 		if err := l.health(r.o.ProbeTimeout); err != nil {
 			return err
 		}
@@ -306,7 +313,7 @@ func (r *Redis) Stats() RedisStats {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for l := range r.up {
+	for _, l := range r.up {
 		s.RoundTrip = max(s.RoundTrip, time.Duration(l.probed.Load()))
 	}
 	return s

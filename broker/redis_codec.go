@@ -136,8 +136,14 @@ func parsePush(text string) (p push, err error) {
 	default:
 		err = errCorrupt
 	}
+	if (p.kind == pushBatch || p.kind == pushEpoch) && (p.at.epoch == 0 || p.at.epoch >= beyond || p.at.offset >= beyond) {
+		err = errCorrupt
+	}
 	return p, err
 }
+
+// beyond is above every epoch and offset: Lua's numbers end there.
+const beyond = 1 << 53
 
 // cutNumbers reads "<a> <b>\n" and what follows.
 func cutNumbers(text string) (a string, b uint64, rest string, ok bool) {

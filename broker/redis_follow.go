@@ -25,7 +25,7 @@ const (
 // one that calls the sink. It talks to nobody over the network: links and the reader do, and tell it what came.
 type follower struct {
 	r      *Redis        // immutable
-	events chan any      // links, the reader, presence → the loop; never closed
+	events chan any      // links, the reader, whoever has a question → the loop; never closed
 	done   chan struct{} // closed when the loop has ended: no sender waits any more
 	wake   chan struct{} // Watch → the loop; capacity 1, as a token only says "look"; never closed
 	seed   maphash.Seed
@@ -143,8 +143,8 @@ func (f *follower) take(e any) {
 		f.read(e)
 	case tailsRead:
 		f.tailsRead(e)
-	case caughtUp:
-		e <- !f.behind()
+	case func():
+		e()
 	}
 }
 
@@ -299,9 +299,6 @@ func (f *follower) deliver(r *followed, at place, run []*wire.Message, last stri
 }
 
 func (f *follower) hash(blob string) uint64 { return maphash.String(f.seed, blob) | 1 }
-
-// caughtUp asks whether the sink has been given all that this instance has seen. Its capacity is 1.
-type caughtUp chan bool
 
 // behind says whether something is still to come.
 func (f *follower) behind() bool {

@@ -37,6 +37,8 @@ type link struct {
 	sharded bool
 	probe   string // its channel and key
 
+	end func(error) // gives it up, and waits for nothing
+
 	wake chan struct{} // follower → writer; capacity 1, as a token only says "look"; never closed
 
 	mu     sync.Mutex // guards wishes
@@ -46,6 +48,7 @@ type link struct {
 	probed atomic.Int64 // how long the last probe took, nanoseconds; 0: none has come back
 	at     atomic.Int64 // when it came back
 	why    atomic.Pointer[error]
+	gone   atomic.Pointer[error] // why it has ended; nil: it has not
 
 	// owned by the follower
 	rooms map[string]*followed // by channel: all that this link is to bring
@@ -119,8 +122,11 @@ func (l *link) receive(tell func(any) bool) error {
 				ok = tell(linkPush{l, m.Channel, m.Payload})
 			}
 		case *redis.Subscription:
+			on := !strings.Contains(m.Kind, "unsub")
 			if m.Channel != l.probe {
-				ok = tell(linkTurned{l, m.Channel, strings.HasSuffix(m.Kind, "subscribe") && !strings.Contains(m.Kind, "unsub")})
+				ok = tell(linkTurned{l, m.Channel, on})
+			} else if !on {
+				return errMoved // nothing would come back any more
 			}
 		}
 		if !ok {
@@ -215,6 +221,9 @@ func (l *link) turn(ctx context.Context, channels []string, on bool) error {
 
 // health says why the link cannot be relied on, or nil: a probe has come back within d.
 func (l *link) health(d time.Duration) error {
+	if err := l.gone.Load(); err != nil {
+		return *err
+	}
 	if at := l.at.Load(); at != 0 && time.Since(time.Unix(0, at)) <= d {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -228,26 +229,26 @@ func (q *outbox) run(ctx context.Context) {
 	q.expire(time.Now().Add(time.Hour), errAway)
 }
 
-// expire answers what waits for too long and is not with a worker.
+// expire answers what waits for too long and is not with a worker. Like a worker it keeps the rooms until it has answered: nothing of
+// theirs is sent, and answered, meanwhile.
 func (q *outbox) expire(now time.Time, err *wire.Error) {
 	var expired []command
+	var rooms []*outgoing
 	q.mu.Lock()
 	q.ready = slices.DeleteFunc(q.ready, func(o *outgoing) bool {
+		n := len(expired)
 		if b := o.batch; b != nil && now.After(b.deadline) {
 			expired = append(expired, b.commands...)
 			o.batch = nil
 		}
-		if o.batch != nil {
-			return false
-		}
-		for len(o.queue) > 0 && now.After(o.queue[0].deadline) {
+		for o.batch == nil && len(o.queue) > 0 && now.After(o.queue[0].deadline) {
 			expired = append(expired, o.queue[0])
 			o.queue = o.queue[1:]
 		}
-		if len(o.queue) > 0 {
+		if len(expired) == n {
 			return false
 		}
-		delete(q.rooms, o.room)
+		rooms = append(rooms, o)
 		return true
 	})
 	for i := range expired {
@@ -255,6 +256,7 @@ func (q *outbox) expire(now time.Time, err *wire.Error) {
 	}
 	q.mu.Unlock()
 	q.answer(expired, nil)
+	q.give(rooms)
 }
 
 // pause waits; false: ctx has ended.
@@ -288,6 +290,7 @@ func (q *outbox) send(ctx context.Context, rooms []*outgoing) (failed bool) {
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	err := q.r.exchange(ctx, rooms)
+	loaded := redis.HasErrorPrefix(err, "NOSCRIPT") // it is to be sent again, at once
 	now := time.Now()
 	for _, o := range rooms {
 		b := o.batch
@@ -312,8 +315,8 @@ func (q *outbox) send(ctx context.Context, rooms []*outgoing) (failed bool) {
 			q.mu.Unlock()
 			q.settle(o, nil)
 		default:
-			if !redis.HasErrorPrefix(bad, "NOSCRIPT") {
-				q.r.complain("publishing", bad)
+			if !loaded || !redis.HasErrorPrefix(bad, "NOSCRIPT") {
+				q.r.complain("publishing", cmp.Or(err, bad))
 				failed = true
 			}
 			b.sent = true
@@ -440,9 +443,9 @@ func (r *Redis) exchangeWith(ctx context.Context, pipe redis.Pipeliner, rooms []
 	for _, o := range rooms {
 		o.batch.waited = waited
 	}
-	_, err := pipe.Exec(ctx)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		return r.load(ctx)
+	cmds, err := pipe.Exec(ctx)
+	if unknown(cmds) {
+		err = cmp.Or(r.load(ctx), err)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -254,6 +255,9 @@ func (r *Redis) page(ctx context.Context, room, from string, limit int) (p logPa
 	if err == nil {
 		p, err = parsePage(c)
 	}
+	if err == nil {
+		r.seen.saw(room, p.top)
+	}
 	if err != nil {
 		return p, &wire.Error{Code: wire.Unavailable, Message: "the room's log cannot be read at the moment: try again", RetryAfter: 1}
 	}
@@ -266,14 +270,19 @@ func (r *Redis) pipelined(ctx context.Context, put func(redis.Pipeliner)) error 
 	for try := 0; ; try++ {
 		pipe := r.client.Pipeline()
 		put(pipe)
-		_, err := pipe.Exec(ctx)
-		if err == nil || try > 0 || !redis.HasErrorPrefix(err, "NOSCRIPT") {
+		cmds, err := pipe.Exec(ctx)
+		if try > 0 || !unknown(cmds) {
 			return err
 		}
 		if err := r.load(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// unknown says whether a server did not know a script. In a cluster it may be another one than the one that failed first.
+func unknown(cmds []redis.Cmder) bool {
+	return slices.ContainsFunc(cmds, func(c redis.Cmder) bool { return redis.HasErrorPrefix(c.Err(), "NOSCRIPT") })
 }
 
 // tailsRead is where logs ended, and where the follower was when it asked.
@@ -306,7 +315,7 @@ func (f *follower) lookAtTails() {
 
 // tailsOf asks where logs end. It blocks. What could not be had is left out: the next look will tell.
 func (r *Redis) tailsOf(rooms []*followed) []place {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*redisTimeout)
+	ctx, cancel := context.WithTimeout(r.linksCtx, 2*redisTimeout)
 	defer cancel()
 	most := tailsRooms
 	if r.cluster {

@@ -101,7 +101,7 @@ func (f *follower) begin(r *followed, e *pageRead) {
 		tail = append(tail, b)
 	}
 	slices.Reverse(tail)
-	r.owed, r.at, r.seam, r.known = false, e.top, 0, e.top.offset
+	r.owed, r.differs, r.at, r.seam, r.known = false, false, e.top, 0, e.top.offset
 	f.r.seen.saw(r.name, e.top)
 	msgs, last := f.messages(tail)
 	if last != "" {

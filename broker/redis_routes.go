@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -25,6 +26,8 @@ type routes struct {
 	next     time.Time        // when to try again
 	due      bool             // there is something to try
 }
+
+var errMoved = errors.New("it is not where its messages are pushed any more")
 
 // home is where a room, or a probe, is.
 type home struct {
@@ -88,10 +91,14 @@ func (t *routes) tick(f *follower, now time.Time) {
 	t.homeless = nil
 	names := make([]string, len(rooms))
 	for i, r := range rooms {
-		names[i] = f.r.keys.channel(r.name)
+		names[i] = r.name
+	}
+	probes := make(map[string]string, len(t.links))
+	for addr, l := range t.links {
+		probes[addr] = l.probe
 	}
 	f.r.goes.Go(func() {
-		m := f.r.findHomes(names)
+		m := f.r.findHomes(names, probes)
 		m.rooms = rooms
 		f.tell(m)
 	})
@@ -127,9 +134,10 @@ func (t *routes) mapped(f *follower, m mapped) {
 	}
 	for addr, l := range t.links {
 		if _, ok := m.masters[addr]; !ok {
-			l.ps.Close() // it is a master no more; linkDown does the rest
+			l.end(errMoved) // it is a master no more; linkDown does the rest
 		}
 	}
+	f.r.linksAt(m.masters)
 	for i, r := range m.rooms {
 		switch l := t.links[m.homes[i].addr]; {
 		case f.rooms[r.name] != r || r.sub != subNone:
@@ -158,7 +166,9 @@ func (t *routes) open(f *follower, addr string, node *redis.Client, probe string
 	t.links[addr] = l
 	f.r.linkUp(l)
 	f.r.presence.doubts()
-	f.r.goes.Go(func() { l.run(f.r.linksCtx, f.tell) })
+	ctx, end := context.WithCancelCause(f.r.linksCtx)
+	l.end = end
+	f.r.goes.Go(func() { l.run(ctx, f.tell) })
 }
 
 // down takes a broken link away. Its rooms go on where they were once another brings them.
@@ -167,7 +177,8 @@ func (t *routes) down(f *follower, e linkDown) {
 	if t.links[l.addr] == l {
 		delete(t.links, l.addr)
 	}
-	f.r.linkGone(l, e.err)
+	lost := fmt.Errorf("there is no connection to Redis: %w", e.err)
+	l.gone.Store(&lost)
 	if !errors.Is(e.err, context.Canceled) {
 		f.r.stats.links.Add(1)
 		f.r.complain("the connection that messages are pushed on", e.err)
@@ -190,7 +201,7 @@ func (t *routes) down(f *follower, e linkDown) {
 }
 
 // moved ends a link that lost a room to another master.
-func (t *routes) moved(f *follower, l *link) { l.ps.Close() }
+func (t *routes) moved(f *follower, l *link) { l.end(errMoved) }
 
 // later tries again after a pause that grows, with jitter, since every instance lost its link in the same moment.
 func (t *routes) later() {
@@ -199,30 +210,34 @@ func (t *routes) later() {
 	t.next = time.Now().Add(pause/2 + rand.N(pause))
 }
 
-// findHomes asks the cluster where channels are, and who is a master. It blocks.
-func (r *Redis) findHomes(channels []string) (m mapped) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*redisTimeout)
+// findHomes asks the cluster where rooms are, and who is a master; probes are those of the links there are, by address. It blocks.
+func (r *Redis) findHomes(rooms []string, probes map[string]string) (m mapped) {
+	ctx, cancel := context.WithTimeout(r.linksCtx, 2*redisTimeout)
 	defer cancel()
 	c := r.client.(*redis.ClusterClient)
 	m.masters = make(map[string]master)
-	for n := 0; n < 256 && m.err == nil; n++ { // probes that hit each master
-		channel := r.keys.probe(r.name, n)
-		node, err := c.MasterForKey(ctx, channel)
-		if err != nil {
-			m.err = err
-			return m
+	// at says where a channel is, and that it is one to probe its master with, if there is none yet.
+	at := func(channel, probe string) (h home) {
+		if m.err == nil {
+			h.node, m.err = c.MasterForKey(ctx, channel)
 		}
-		if addr := node.Options().Addr; m.masters[addr].node == nil {
-			m.masters[addr] = master{node, channel}
+		if m.err == nil {
+			h.addr = h.node.Options().Addr
+			if m.masters[h.addr].node == nil {
+				m.masters[h.addr] = master{h.node, probe}
+			}
 		}
+		return h
 	}
-	for _, channel := range channels {
-		node, err := c.MasterForKey(ctx, channel)
-		if err != nil {
-			m.err = err
-			return m
-		}
-		m.homes = append(m.homes, home{addr: node.Options().Addr, node: node})
+	for _, probe := range probes {
+		at(probe, probe)
+	}
+	for n := range 256 { // these hit each master, unless it has hardly a slot
+		probe := r.keys.probe(r.name, n)
+		at(probe, probe)
+	}
+	for _, room := range rooms {
+		m.homes = append(m.homes, at(r.keys.channel(room), r.keys.of(room, "probe:"+r.name)))
 	}
 	return m
 }

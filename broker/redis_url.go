@@ -49,11 +49,15 @@ func parseRedisURL(text string) (u redisURL, err error) {
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	authority, path, _ := strings.Cut(rest, "/")
+	if !strings.Contains(authority, "@") && (strings.Contains(path, "@") || strings.Contains(query, "@") && u.kind != "sentinel") {
+		// This is behind a password, which no error must show.
+		return u, errSecret
+	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		// Only this part goes through net/url, which takes one host and not a list.
 		info, err := url.Parse("redis://" + authority[:at] + "@x")
 		if err != nil {
-			return u, errors.New("its user or password cannot be read: write : / @ ? # % in them as %3A %2F %40 %3F %23 %25")
+			return u, errSecret
 		}
 		u.user = info.User.Username()
 		u.password, _ = info.User.Password()
@@ -81,6 +85,8 @@ func parseRedisURL(text string) (u redisURL, err error) {
 	}
 	return u, nil
 }
+
+var errSecret = errors.New("its user or password cannot be read: write : / @ ? # % in them as %3A %2F %40 %3F %23 %25")
 
 func addresses(list, kind string) (addrs []string, err error) {
 	port := "6379"

@@ -20,7 +20,9 @@ type RedisServer struct {
 	dir  string
 	addr string
 	cmd  *exec.Cmd
-	gone chan struct{} // closed when the process has ended
+
+	sentinel string        // its configuration, if it is no server but a Sentinel
+	gone     chan struct{} // closed when the process has ended
 }
 
 // Redis starts a server with these arguments beside the ones it needs. Nothing is saved unless they say so.
@@ -57,6 +59,9 @@ func (s *RedisServer) Start() {
 	s.t.Helper()
 	_, port, _ := net.SplitHostPort(s.addr)
 	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--logfile", ""}, s.args...)
+	if s.sentinel != "" {
+		args = []string{s.sentinel, "--sentinel", "--port", port, "--bind", "127.0.0.1", "--logfile", ""}
+	}
 	s.cmd = exec.CommandContext(context.Background(), "redis-server", args...)
 	out, err := s.cmd.StdoutPipe()
 	if err == nil {
@@ -70,7 +75,7 @@ func (s *RedisServer) Start() {
 	go func(cmd *exec.Cmd, gone chan struct{}) {
 		lines := bufio.NewScanner(out)
 		for said := false; lines.Scan(); {
-			if !said && strings.Contains(lines.Text(), "Ready to accept connections") {
+			if !said && (strings.Contains(lines.Text(), "Ready to accept connections") || strings.Contains(lines.Text(), "+monitor")) {
 				said = true
 				close(ready)
 			}

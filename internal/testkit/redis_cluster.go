@@ -14,8 +14,7 @@ func RedisCluster(t testing.TB, masters, replicas int) []*RedisServer {
 	var nodes []*RedisServer
 	var addrs []string
 	for range masters * (1 + replicas) {
-		_, bus, _ := strings.Cut(freeAddr(t), ":")
-		s := Redis(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0")
+		s := clusterNode(t)
 		nodes, addrs = append(nodes, s), append(addrs, s.Addr())
 	}
 	args := append([]string{"--cluster", "create"}, addrs...)
@@ -32,6 +31,12 @@ func RedisCluster(t testing.TB, masters, replicas int) []*RedisServer {
 		}
 	}
 	return nodes
+}
+
+func clusterNode(t testing.TB) *RedisServer {
+	_, bus, _ := strings.Cut(freeAddr(t), ":")
+	return Redis(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "1000",
+		"--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0")
 }
 
 // CLI asks the server through redis-cli and returns what it says.
