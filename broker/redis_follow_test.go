@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ type script struct {
 }
 
 func newScript(t *testing.T) *script {
-	r, err := NewRedis(RedisOptions{URL: "redis://127.0.0.1:1"})
+	r, err := NewRedis(RedisOptions{URL: "redis://127.0.0.1:1", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
