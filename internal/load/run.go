@@ -265,9 +265,10 @@ func (a *performance) conclude() (err error) {
 		}
 		r.PerSecond = float64(a.paid) / took.Seconds()
 	}
-	if err := s.sample(); err != nil {
+	if err := s.edge(); err != nil {
 		return err
 	}
+	s.late.Merge(s.second) // what made no point
 	r.Mail, r.Interrupted, r.Open = a.mail, a.interrupted, total(s.open)
 	if a.interrupted && a.plan.Mode == Storm {
 		r.Mail.Expected, r.Mail.Lost = r.Mail.Delivered, 0 // who had not come back yet has not lost anything
