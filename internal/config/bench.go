@@ -29,7 +29,7 @@ type Bench struct {
 	Grace    time.Duration `group:"Time:" default:"3s" placeholder:"TIME" help:"How long nothing may come in the end before what has not come is lost (default: 3s)."`
 
 	Expect string `group:"Result:" placeholder:"LIST" help:"What has to hold for exit code 0, else it is 1: 'lost=0,p99<50ms'. A name may be preceded by a mode: storm.max<10s. What there is, --expect=help says."`
-	JSON   bool   `group:"Result:" name:"json" help:"Write everything to standard output as JSON in place of the table."`
+	JSON   bool   `group:"Result:" name:"json" help:"Write everything to standard output as JSON in place of the table: times in seconds, memory in bytes, shares of 1."`
 	Report string `group:"Result:" placeholder:"FILE" help:"Write a page with plots, in one file that needs nothing else: out.html."`
 	Quiet  bool   `group:"Result:" short:"q" help:"Say nothing while it runs."`
 

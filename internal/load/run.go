@@ -21,7 +21,7 @@ func Run(ctx context.Context, p Plan, observe func(Point)) (r Result, err error)
 	r = Result{Plan: p, Began: time.Now(), Machine: ReadMachine()}
 	s := newSeries(&p, observe)
 	if r.Before, err = rssOf(s.servers); err != nil {
-		return r, misuse("--server-pid: %w: is it a process of this machine, and of a user whose processes may be looked at?", err)
+		return r, misuse("--server-pid: %w: name processes of this machine, of a user whose processes may be looked at", err)
 	}
 	f, err := muster(ctx, &p, s)
 	if err != nil {
