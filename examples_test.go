@@ -3,6 +3,7 @@ package main
 import (
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -42,8 +43,14 @@ func TestArtillery(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), artillery, "run", "--target", "ws://127.0.0.1:"+port+"/ws/artillery",
 		"--overrides", `{"config":{"phases":[{"duration":1,"arrivalCount":3}]}}`, "examples/artillery.yml")
 	out, err := cmd.CombinedOutput()
-	said := string(out)
-	if err != nil || !strings.Contains(said, "vusers.completed") || strings.Contains(said, "vusers.failed: ..") && !strings.Contains(said, "vusers.failed: .................................................................. 0") {
-		t.Errorf("%v\n%s", err, said)
+	count := func(name string) string {
+		all := regexp.MustCompile(`(?m)^`+name+`: \.+ (\d+)$`).FindAllSubmatch(out, -1)
+		if len(all) == 0 {
+			return "not reported"
+		}
+		return string(all[len(all)-1][1])
+	}
+	if completed, failed, sent := count(`vusers\.completed`), count(`vusers\.failed`), count(`websocket\.messages_sent`); err != nil || completed != "3" || failed != "0" || sent != "18" {
+		t.Errorf("%v: %s users completed, %s failed, %s messages sent; want 3, 0, 18\n%s", err, completed, failed, sent, out)
 	}
 }

@@ -43,7 +43,7 @@ var onlyIn = map[string]string{
 	"github.com/go-json-experiment/": "wire",
 	"github.com/HdrHistogram/":       "internal/load internal/load/bench",
 	"github.com/redis/":              "broker",
-	"net/http":                       "internal/metrics .",
+	"net/http":                       "internal/load/bench internal/metrics .",
 }
 
 func TestImportsFollowTheMessage(t *testing.T) {

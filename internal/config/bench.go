@@ -11,7 +11,7 @@ type Bench struct {
 	Template  string `group:"Server:" placeholder:"FILE" help:"The template, as in examples/bench: how to subscribe, to publish, and to recognise a delivery."`
 	ServerPID []int  `group:"Server:" name:"server-pid" placeholder:"PID" help:"Its processes, if they run on this machine: the source of CPU and memory figures (default: those of its own hub)."`
 	Instances int    `group:"Server:" default:"1" placeholder:"N" help:"How many instances the hub of its own has; more than one need a Redis in --hub-flags."`
-	HubFlags  string `group:"Server:" placeholder:"FLAGS" help:"Settings of the hub of its own, as one text: '--ping 10s --history-messages 100'."`
+	HubFlags  string `group:"Server:" placeholder:"FLAGS" help:"Settings of the hub of its own, as one text: --hub-flags='--ping 10s --history-messages 100'."`
 
 	Sockets    int     `group:"Load:" placeholder:"N" help:"How many sockets, in all rooms together (default: 100 for echo, 10000 for idle and storm, 1000 for fanout and soak)."`
 	Rooms      int     `group:"Load:" placeholder:"R" help:"How many rooms (default: 1; 100 for idle and storm)."`
@@ -29,7 +29,7 @@ type Bench struct {
 	Grace    time.Duration `group:"Time:" default:"3s" placeholder:"TIME" help:"How long nothing may come in the end before what has not come is lost (default: 3s)."`
 
 	Expect string `group:"Result:" placeholder:"LIST" help:"What has to hold for exit code 0, else it is 1: 'lost=0,p99<50ms'. A name may be preceded by a mode: storm.max<10s. What there is, --expect=help says."`
-	JSON   bool   `group:"Result:" name:"json" help:"Write everything to standard output as JSON in place of the table."`
+	JSON   bool   `group:"Result:" name:"json" help:"Write everything to standard output as JSON in place of the table: times in seconds, memory in bytes, shares of 1."`
 	Report string `group:"Result:" placeholder:"FILE" help:"Write a page with plots, in one file that needs nothing else: out.html."`
 	Quiet  bool   `group:"Result:" short:"q" help:"Say nothing while it runs."`
 

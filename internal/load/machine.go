@@ -23,7 +23,7 @@ func ReadMachine() Machine {
 	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), Arch: runtime.GOOS + "/" + runtime.GOARCH}
 	m.CPU = after(read("/proc/cpuinfo"), "model name")
 	m.Kernel = read("/proc/sys/kernel/osrelease")
-	m.Memory = after(read("/proc/meminfo"), "MemTotal")
+	m.Memory = gigabytes(after(read("/proc/meminfo"), "MemTotal"))
 	m.Load = "?"
 	if f := strings.Fields(read("/proc/loadavg")); len(f) >= 3 {
 		m.Load = strings.Join(f[:3], " ")
@@ -43,6 +43,15 @@ func ReadMachine() Machine {
 		}
 	}
 	return m
+}
+
+// gigabytes makes "23.5 GB" of "24684084 kB".
+func gigabytes(text string) string {
+	kb, err := strconv.ParseFloat(strings.TrimSuffix(text, " kB"), 64)
+	if err != nil {
+		return text
+	}
+	return fmt.Sprintf("%.1f GB", kb/(1<<20))
 }
 
 // Since is how much of the CPU time since an earlier look was idle, and how much other machines had: shares of 1.

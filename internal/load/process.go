@@ -3,10 +3,13 @@ package load
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -18,7 +21,10 @@ const jiffy = 10 * time.Millisecond
 
 func (p process) file(name string) ([]byte, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.pid, name))
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH):
+		return nil, fmt.Errorf("there is no process %d, or no longer", p.pid)
+	case err != nil:
 		return nil, fmt.Errorf("reading of the process: %w", err)
 	}
 	return b, nil

@@ -62,9 +62,6 @@ func (r *Result) limits() {
 	if r.Stolen > 0.03 {
 		say("other machines on the same host took %.0f %% of the CPU time", 100*r.Stolen)
 	}
-	if r.Machine.Occupied() {
-		say("the machine was busy before this began (load %s)", r.Machine.Load)
-	}
 }
 
 // trend is how fast memory grew, in bytes an hour: the least squares' line through the points after the first quarter, in which

@@ -21,7 +21,7 @@ func Run(ctx context.Context, p Plan, observe func(Point)) (r Result, err error)
 	r = Result{Plan: p, Began: time.Now(), Machine: ReadMachine()}
 	s := newSeries(&p, observe)
 	if r.Before, err = rssOf(s.servers); err != nil {
-		return r, misuse("--server-pid: %w: is it a process of this machine, and of a user whose processes may be looked at?", err)
+		return r, misuse("--server-pid: %w: name processes of this machine, of a user whose processes may be looked at", err)
 	}
 	f, err := muster(ctx, &p, s)
 	if err != nil {
@@ -265,9 +265,10 @@ func (a *performance) conclude() (err error) {
 		}
 		r.PerSecond = float64(a.paid) / took.Seconds()
 	}
-	if err := s.sample(); err != nil {
+	if err := s.edge(); err != nil {
 		return err
 	}
+	s.late.Merge(s.second) // what made no point
 	r.Mail, r.Interrupted, r.Open = a.mail, a.interrupted, total(s.open)
 	if a.interrupted && a.plan.Mode == Storm {
 		r.Mail.Expected, r.Mail.Lost = r.Mail.Delivered, 0 // who had not come back yet has not lost anything

@@ -171,9 +171,18 @@ func (s *series) keep(p Point) {
 
 // enter begins a phase, with a point at its edge, so that no point is about two.
 func (s *series) enter(phase string) error {
-	err := s.sample()
+	err := s.edge()
 	s.phase = phase
 	return err
+}
+
+// edge makes a point of what has come so far. What came in a moment makes none, it is too little to tell a rate from; the next
+// point has it.
+func (s *series) edge() error {
+	if time.Since(s.last) < 100*time.Millisecond {
+		return nil
+	}
+	return s.sample()
 }
 
 func total(n []int) (sum int) {

@@ -211,6 +211,11 @@ func TestTemplates(t *testing.T) {
 			if _, err := Run(t.Context(), p, nil); err == nil || !strings.Contains(err.Error(), `joined ("come in") did not come`) {
 				t.Errorf("error %v", err)
 			}
+			p.Dialect = d
+			p.Dialect.Delivery, p.Grace = "hear, hear", 100*time.Millisecond // nothing can come
+			if _, err := Run(t.Context(), p, nil); err == nil || !strings.Contains(err.Error(), "matches nothing: a delivery") {
+				t.Errorf("error %v", err)
+			}
 		})
 	}
 }

@@ -53,7 +53,7 @@ func (b *bench) add(rows ...row) { b.rows = append(b.rows, rows...) }
 // the 180 that a room's members publish at a time, there could be gaps.)
 func idle(ctx context.Context, b *bench) error {
 	p := load.Plan{
-		Mode: load.Idle, Rooms: b.fewer(100), Members: 180, Publishers: 180, Each: 10,
+		Mode: load.Idle, Rooms: b.fewer(100), Members: 180, Publishers: 180, Each: 10, InFlight: 180,
 		Rest: 10 * time.Second, Duration: b.shorter(60 * time.Second), // pings come every 25 s
 	}
 	perSocket := func(n int64) string { return fmt.Sprintf("%.2f KB", float64(n)/1024) }

@@ -2,8 +2,10 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"hubbub/internal/load"
@@ -82,8 +84,18 @@ func newDocument(results []load.Result, verdicts []Verdict) document {
 			d.Began, d.Machine = r.Began, r.Machine.String()
 		}
 		d.Results = append(d.Results, newResult(r))
+		d.Results[i].Limits = limits(results, i)
 	}
 	return d
+}
+
+// limits are a result's, and of the first one that others had the machine before: later ones come upon the load of those before them.
+func limits(results []load.Result, i int) []string {
+	r := &results[i]
+	if i > 0 || !r.Machine.Occupied() {
+		return r.Limits
+	}
+	return append(slices.Clone(r.Limits), fmt.Sprintf("the machine was busy before this began (load %s)", r.Machine.Load))
 }
 
 func newResult(r *load.Result) result {
@@ -91,7 +103,7 @@ func newResult(r *load.Result) result {
 	out := result{
 		Mode: p.Mode, What: what(r), Dialect: p.Dialect.Name, URLs: p.URLs, Rooms: p.Rooms, Members: p.Members, Publishers: p.Publishers,
 		Size: p.Size, Rate: p.Rate, Processes: p.Processes, Interrupted: r.Interrupted, Metrics: map[string]float64{},
-		Errors: r.Mail.Errors, Closes: r.Mail.Closes, Machine: machineShare{r.Machine.Load, tidy(r.Idle), tidy(r.Stolen)}, Limits: r.Limits,
+		Errors: r.Mail.Errors, Closes: r.Mail.Closes, Machine: machineShare{r.Machine.Load, tidy(r.Idle), tidy(r.Stolen)},
 		Curve: []step{}, Points: []point{},
 	}
 	if p.Rate == 0 && p.Mode != load.Storm {

@@ -35,7 +35,7 @@ function plot(into, caption, { x, lines, show, log = false, showX = (v) => `${di
     cursor: { sync: sync ? { key: sync } : undefined, y: false },
     scales: { x: { time: false }, y: log ? { distr: 3 } : { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
     axes: [
-      { ...axis, values: (_, list) => list.map((v) => (v == null ? "" : showX(v))), ...(ticks ? { splits: () => ticks } : {}) },
+      { ...axis, values: (u, list) => list.map((v, i) => (v == null || (ticks && i % Math.ceil((64 * list.length) / u.width)) ? "" : showX(v))), ...(ticks ? { splits: () => ticks } : {}) },
       { ...axis, size: 72, ...(incrs ? { incrs } : {}), values: (_, list) => list.map((v) => (v == null ? "" : show(v))) },
     ],
     hooks: { drawAxes: from == null ? [] : [(u) => mark(u, from)] },
@@ -70,7 +70,7 @@ for (const into of document.querySelectorAll("[data-result]")) {
   const over = { x: at, sync: `result-${number}`, from: points.find((p) => measured.includes(p.phase))?.at };
   plot(into, "Latency over time", { ...over, log: true, show: time, lines: [["p50", of("p50")], ["p90", of("p90")], ["p99", of("p99")], ["max", of("max")]] });
   const finite = curve.filter((s) => s.quantile < 1);
-  const top = Math.max(1, ...finite.map((s) => Math.ceil(-Math.log10(1 - s.quantile))));
+  const top = Math.max(1, ...finite.map((s) => Math.floor(-Math.log10(1 - s.quantile))));
   plot(into, rate ? "Latency distribution, from when a message was due" : "Latency distribution", {
     x: finite.map((s) => -Math.log10(1 - s.quantile)), log: true, show: time, showX: percentile,
     ticks: Array.from({ length: top + 1 }, (_, i) => i), lines: [["latency", finite.map((s) => s.latency)]],

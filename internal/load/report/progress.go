@@ -60,12 +60,20 @@ func (p *Progress) line(at load.Point) string {
 		}
 	}
 	add(at.Connects > 0, "%s connects/s", thousands(int64(at.Connects)))
-	add(at.Delivered > 0, "%s sent/s, %s delivered/s", thousands(int64(at.Sent)), thousands(int64(at.Delivered)))
+	add(at.Delivered > 0, "%s sent/s, %s delivered/s", few(at.Sent), thousands(int64(at.Delivered)))
 	add(at.Latency.P99 > 0, "p99 %s", showTime(float64(at.Latency.P99)))
 	add(at.RSS > 0, "server %.0f %% of a core, %s", 100*at.ServerCPU, showSize(float64(at.RSS)))
 	add(true, "client %.0f %%", 100*at.ClientCPU)
 	add(at.Stolen > 0.03, "stolen %.0f %%", 100*at.Stolen)
 	return strings.Join(parts, " · ")
+}
+
+// few is a rate that may be below 1.
+func few(v float64) string {
+	if v > 0 && v < 10 {
+		return digitsOf(v)
+	}
+	return thousands(int64(v))
 }
 
 const barWidth = 20

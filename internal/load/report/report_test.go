@@ -122,6 +122,20 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestOccupied: what others did before is said of the first result, and of no later one.
+func TestOccupied(t *testing.T) {
+	all := results()
+	for i := range all {
+		all[i].Machine.Load = "1.90 1 1"
+	}
+	all[0].Machine.Cores = 2
+	var b bytes.Buffer
+	Text(&b, all, nil)
+	if n := strings.Count(b.String(), "LIMIT: fanout: the machine was busy before this began (load 1.90 1 1)\n"); n != 1 || strings.Count(b.String(), "was busy before") != 1 {
+		t.Errorf("%s", &b)
+	}
+}
+
 func TestJSON(t *testing.T) {
 	var b bytes.Buffer
 	if err := JSON(&b, results(), nil); err != nil {

@@ -56,7 +56,7 @@ func Text(w io.Writer, results []load.Result, verdicts []Verdict) {
 			first.Machine, first.Machine.Load, share.show(last.Idle), share.show(last.Stolen))
 	}
 	for i := range results {
-		for _, limit := range results[i].Limits {
+		for _, limit := range limits(results, i) {
 			fmt.Fprintf(w, "LIMIT: %s: %s\n", results[i].Plan.Mode, limit)
 		}
 	}
