@@ -19,7 +19,9 @@ func killPubSub(ctx context.Context, s *scene) error {
 			return err
 		}
 	}
+	// Once more, so that what is published last finds nobody who listens.
 	_, err := s.redis.Do(ctx, "CLIENT", "KILL", "TYPE", "pubsub")
+	wait(ctx, time.Duration(s.random.IntN(30))*time.Millisecond)
 	return err
 }
 

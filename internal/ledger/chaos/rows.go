@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"hubbub/internal/ledger/stage"
@@ -25,11 +26,14 @@ type row struct {
 	undisturbed bool // no client may notice more than a delay
 }
 
-// The settings that README recommends for Redis, with the two ways to write it to disk.
+// everySecond are the settings of deploy/redis.conf. Of two lines for one setting Redis takes the last.
 var (
-	everySecond = []string{"appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction"}
-	always      = []string{"appendonly yes", "appendfsync always", "maxmemory-policy noeviction"}
-	onDemand    = []string{"appendonly no"}
+	everySecond = []string{
+		"appendonly yes", "appendfsync everysec", `save ""`, "maxmemory-policy noeviction",
+		"client-output-buffer-limit pubsub 256mb 64mb 60", "stream-node-max-bytes 1024",
+	}
+	always   = append(slices.Clone(everySecond), "appendfsync always")
+	onDemand = append(slices.Clone(everySecond), "appendonly no") // what was saved when, is the fault's business
 )
 
 var rows = []row{

@@ -22,6 +22,7 @@ type play struct {
 	seconds   time.Duration
 	seed      uint64
 	instances int
+	patience  time.Duration // with each phase of a row; 0: the crew's own
 }
 
 // scene is one row while it is played.
@@ -52,7 +53,7 @@ func (p play) run(ctx context.Context, r row) (line ledger.Line, err error) {
 	if err := s.build(ctx); err != nil {
 		return line, fmt.Errorf("setting the scene: %w", err)
 	}
-	o := crew.Options{Seed: p.seed, Slow: r.slow, Stall: r.stall}
+	o := crew.Options{Seed: p.seed, Slow: r.slow, Stall: r.stall, Patience: p.patience}
 	for _, h := range s.hubs {
 		o.Hubs = append(o.Hubs, h)
 	}

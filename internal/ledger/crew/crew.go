@@ -4,6 +4,7 @@
 package crew
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,9 @@ type Options struct {
 	Publishers int
 	// Rate is how many messages are published a second, all together (default 500).
 	Rate int
+	// Patience is how long each phase may take: that all join, that every publish is answered, that all have caught up (default
+	// a minute). A run that hangs ends with it, and says who waits for what.
+	Patience time.Duration
 }
 
 // Hub is an instance.
@@ -57,11 +61,9 @@ type Crew struct {
 // Start lets the readers join, and when all have joined the publishers begin. Finish ends it, and has to be called unless
 // there is an error.
 func Start(ctx context.Context, o Options) (*Crew, error) {
-	o.Steady, o.Moving, o.Slow = or(o.Steady, len(o.Hubs)), or(o.Moving, 3), or(o.Slow, 1)
-	o.Publishers, o.Rate = or(o.Publishers, 2*len(o.Hubs)), or(o.Rate, 500)
-	if o.Stall == 0 {
-		o.Stall = 1500 * time.Millisecond
-	}
+	o.Steady, o.Moving, o.Slow = cmp.Or(o.Steady, len(o.Hubs)), cmp.Or(o.Moving, 3), cmp.Or(o.Slow, 1)
+	o.Publishers, o.Rate = cmp.Or(o.Publishers, 2*len(o.Hubs)), cmp.Or(o.Rate, 500)
+	o.Stall, o.Patience = cmp.Or(o.Stall, 1500*time.Millisecond), cmp.Or(o.Patience, time.Minute)
 	c := &Crew{options: o, quiet: make(chan struct{}), rest: make(chan struct{})}
 	live, cancel := context.WithCancel(context.Background())
 	c.stop = cancel
@@ -85,13 +87,6 @@ func Start(ctx context.Context, o Options) (*Crew, error) {
 		c.group.Go(func() { p.run(live) })
 	}
 	return c, nil
-}
-
-func or(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }
 
 func all[T any](list []T, so func(T) bool) bool {
@@ -134,12 +129,9 @@ func (c *Crew) errors() error {
 	return errors.Join(c.wrong...)
 }
 
-// patience is how long a phase may take. A run that hangs ends with it, and says who waits for what.
-const patience = 60 * time.Second
-
 // await asks every few milliseconds whether something is so.
 func (c *Crew) await(ctx context.Context, what string, so func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, c.options.Patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -195,7 +187,7 @@ func (c *Crew) Finish(ctx context.Context) (f Finding, err error) {
 // catchUp reads the logs and waits until everybody stands at their ends. A log that changes meanwhile, because an epoch
 // begins, is read again; nothing is published to hurry anybody on.
 func (c *Crew) catchUp(ctx context.Context) (map[string]ledger.Log, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, c.options.Patience)
 	defer cancel()
 	for {
 		logs, err := c.logs(ctx, c.options.Hubs[0])
@@ -227,7 +219,7 @@ func ends(logs map[string]ledger.Log) string {
 
 // otherHistories adds what history says at each instance to the views.
 func (c *Crew) otherHistories(ctx context.Context, f *Finding) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, c.options.Patience)
 	defer cancel()
 	for i, hub := range c.options.Hubs {
 		logs := f.Logs
