@@ -71,10 +71,13 @@ func Judge(e Evidence) Verdict {
 		j.Stored += int(l.Last())
 	}
 	for _, v := range e.Views {
-		w := witness{judge: &j, View: v, log: e.Logs[v.Room], at: v.base, wire: v.base.Epoch, lives: map[string]*life{}}
+		log, known := e.Logs[v.Room]
+		w := witness{judge: &j, View: v, log: log, at: v.base, wire: v.base.Epoch, lives: map[string]*life{}}
 		w.life(v.base.Epoch).base = v.base.Offset
 		w.hear()
-		w.compare()
+		if known {
+			w.compare()
+		}
 	}
 	for _, b := range e.Books {
 		j.audit(b)
@@ -86,8 +89,10 @@ func Judge(e Evidence) Verdict {
 func (j *judge) audit(b *Book) {
 	forgotten := map[int]bool{}
 	for _, a := range b.acks {
-		log := j.Logs[a.Room]
+		log, known := j.Logs[a.Room]
 		switch {
+		case !known:
+			continue
 		case a.At.Epoch != log.Epoch:
 			if !j.Forgets {
 				j.fault(&j.Lost, 1, "lost: %s was acked at %s in %q, and the epoch is %s now: nothing had the right to end one", a.Number, a.At, a.Room, log.Epoch)

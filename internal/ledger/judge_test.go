@@ -270,6 +270,18 @@ func TestTotals(t *testing.T) {
 	}
 }
 
+// TestNoLog: without a log there still is what readers say of each other.
+func TestNoLog(t *testing.T) {
+	w := truth(t)
+	w.fresh(0)
+	w.sees(1, 3)
+	w.b.Message(4, said(5))
+	v := Judge(Evidence{Books: []*Book{w.book}, Views: []*View{w.a, w.b}})
+	if v.Lost != 0 || v.Holes != 1 || v.Reordered != 1 || v.Acked != 5 {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestEmptyLog(t *testing.T) {
 	l := Log{Epoch: "e1", First: 1}
 	a := NewView("a", "r", Position{"e1", 0})

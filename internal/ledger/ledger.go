@@ -26,6 +26,8 @@
 //   - forgotten: acked messages of an ended epoch that are not in the current log, where the row's store may forget. That
 //     every reader was told follows from holes and losses being 0.
 //
+// A room of which no log could be read is judged by what readers say of each other, and the row has failed anyway.
+//
 // The log of the current epoch is read with "history" in pages, at every instance; the first one's is the log, and
 // the others' are judged like readers that began where the log does.
 package ledger
@@ -62,7 +64,7 @@ type Log struct {
 	Messages []Message
 }
 
-// Last is the newest offset, First-1 for an empty log.
+// Last is the newest offset, First-1 for an empty log. (First is 1 in a new one, so there is no Last of the zero Log.)
 func (l Log) Last() uint64 { return l.First + uint64(len(l.Messages)) - 1 }
 
 // at is the message with an offset within First and Last.

@@ -163,12 +163,10 @@ func (c *Crew) Finish(ctx context.Context) (f Finding, err error) {
 	err = c.await(ctx, "every publish is answered", func() bool { return all(c.publishers, (*publisher).done) })
 	since := time.Now()
 	close(c.rest)
-	if err == nil {
-		f.Logs, err = c.catchUp(ctx)
-	}
-	f.CaughtUp = time.Since(since)
-	if err == nil {
-		err = c.otherHistories(ctx, &f)
+	logs, late := c.catchUp(ctx)
+	f.Logs, f.CaughtUp = logs, time.Since(since)
+	if late == nil {
+		late = c.otherHistories(ctx, &f)
 	}
 	c.dismiss()
 	for _, p := range c.publishers {
@@ -181,7 +179,7 @@ func (c *Crew) Finish(ctx context.Context) (f Finding, err error) {
 		}
 		f.Disturbed += r.disturbed
 	}
-	return f, errors.Join(c.errors(), err)
+	return f, errors.Join(c.errors(), err, late)
 }
 
 // catchUp reads the logs and waits until everybody stands at their ends. A log that changes meanwhile, because an epoch

@@ -25,13 +25,13 @@ const (
 
 // publisher numbers what it sends, and sends what is not answered again, with the same key.
 type publisher struct {
-	crew   *Crew
-	name   string
-	stays  bool
-	home   int
-	random *rand.Rand
+	crew  *Crew
+	name  string
+	stays bool
+	home  int
 
 	mu        sync.Mutex // guards what follows
+	dice      *rand.Rand
 	book      *ledger.Book
 	open      map[int]pending // by number
 	finished  bool
@@ -48,7 +48,7 @@ type pending struct {
 func newPublisher(c *Crew, i int) *publisher {
 	name := fmt.Sprint("p", i+1)
 	return &publisher{
-		crew: c, name: name, stays: i < len(c.options.Hubs), home: i % len(c.options.Hubs), random: c.random(name),
+		crew: c, name: name, stays: i < len(c.options.Hubs), home: i % len(c.options.Hubs), dice: c.random(name),
 		book: ledger.NewBook(name), open: map[int]pending{},
 	}
 }
@@ -76,6 +76,13 @@ func (p *publisher) unanswered() []int {
 	return open
 }
 
+// random is a number below n.
+func (p *publisher) random(n int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dice.IntN(n)
+}
+
 func (p *publisher) is(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,9 +105,9 @@ func (p *publisher) run(ctx context.Context) {
 		}
 		p.is("away from instance %d: %v", at+1, err)
 		if !p.stays {
-			at = p.random.IntN(len(p.crew.options.Hubs))
+			at = p.random(len(p.crew.options.Hubs))
 		}
-		pause(ctx, time.Duration(p.random.IntN(100))*time.Millisecond)
+		pause(ctx, time.Duration(p.random(100))*time.Millisecond)
 	}
 }
 
@@ -125,7 +132,7 @@ func (p *publisher) talk(ctx context.Context, c *conn) (err error) {
 		}
 		// Bursts of one to eight, at random moments: batches of all sizes.
 		gap := 9 * len(p.crew.publishers) * int(time.Second) / 2 / p.crew.options.Rate
-		pause(talking, time.Duration(p.random.IntN(2*gap)))
+		pause(talking, time.Duration(p.random(2*gap)))
 		if talking.Err() != nil {
 			err = context.Cause(talking)
 			break
@@ -177,11 +184,11 @@ func (p *publisher) due() (commands [][]byte, err error) {
 		return commands, nil
 	default:
 	}
-	for range 1 + p.random.IntN(8) {
+	for range 1 + p.dice.IntN(8) {
 		if len(p.open) >= window {
 			break
 		}
-		n := p.book.Send(Rooms[p.random.IntN(len(Rooms))]).N
+		n := p.book.Send(Rooms[p.dice.IntN(len(Rooms))]).N
 		commands = append(commands, p.command(n))
 		p.open[n] = pending{sent: now}
 	}
@@ -232,7 +239,7 @@ func (p *publisher) answered(e event) error {
 		}
 		o.again = time.Now().Add(min(time.Duration(e.Retry)*time.Second, retryTime))
 		p.open[n] = o
-		if !p.stays && p.random.IntN(4) == 0 {
+		if !p.stays && p.dice.IntN(4) == 0 {
 			return errMove
 		}
 	default:
