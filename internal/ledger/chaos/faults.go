@@ -12,17 +12,24 @@ import (
 
 func nothing(context.Context, *scene) error { return nil }
 
-// killPubSub ends what the instances listen on.
+// killPubSub ends what the instances listen on, in the end so often that what is published last finds hardly anybody who listens.
 func killPubSub(ctx context.Context, s *scene) error {
+	kill := func() error {
+		_, err := s.redis.Do(ctx, "CLIENT", "KILL", "TYPE", "pubsub")
+		return err
+	}
 	for s.between(ctx, 100, 700) {
-		if _, err := s.redis.Do(ctx, "CLIENT", "KILL", "TYPE", "pubsub"); err != nil {
+		if err := kill(); err != nil {
 			return err
 		}
 	}
-	// Once more, so that what is published last finds nobody who listens.
-	_, err := s.redis.Do(ctx, "CLIENT", "KILL", "TYPE", "pubsub")
-	wait(ctx, time.Duration(s.random.IntN(30))*time.Millisecond)
-	return err
+	for range 30 {
+		if err := kill(); err != nil {
+			return err
+		}
+		wait(ctx, time.Duration(s.random.IntN(20))*time.Millisecond)
+	}
+	return kill()
 }
 
 // cut resets the first instance's connections, and now and then refuses new ones for a while.
@@ -120,6 +127,18 @@ func killInstance(ctx context.Context, s *scene) error {
 		h := s.hubs[s.random.IntN(len(s.hubs))]
 		h.Kill()
 		wait(ctx, time.Duration(s.random.IntN(1500))*time.Millisecond)
+		if err := h.Up(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deploy stops each instance in order, as a deploy does, and starts it again, one after the other.
+func deploy(ctx context.Context, s *scene) error {
+	for i := 0; s.between(ctx, 500, 2000); i++ {
+		h := s.hubs[i%len(s.hubs)]
+		h.Stop()
 		if err := h.Up(ctx); err != nil {
 			return err
 		}

@@ -49,6 +49,7 @@ var rows = []row{
 	{name: "empty", title: "Redis restarted empty", short: true, store: one(onDemand), fault: emptyRedis, forgets: true, undisturbed: true},
 	{name: "rollback", title: "rollback: Redis restarted from an older copy", short: true, store: one(onDemand), fault: rollbackRedis, forgets: true, undisturbed: true},
 	{name: "killed", title: "an instance killed with -9", short: true, store: one(everySecond), fault: killInstance},
+	{name: "deploy", title: "the instances stopped and started in turn, in order", short: true, store: one(everySecond), fault: deploy},
 	{name: "stopped", title: "an instance paused for 10 s", short: true, store: one(everySecond), fault: pauseInstance},
 	{
 		name: "slow", title: "slow readers throughout, 150 messages kept", short: true, store: one(everySecond), fault: nothing, undisturbed: true,
