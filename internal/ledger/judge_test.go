@@ -231,6 +231,11 @@ func TestJudge(t *testing.T) {
 			w.b.Epoch("e1")
 			w.sees(1, 2, 3, 4, 5)
 		}, counts{duplicates: 5, epochs: 1}},
+		"an epoch that is not new, and its beginning is missing": {func(_ *testing.T, w *world) {
+			w.fresh(3)
+			w.b.Epoch("e1")
+			w.sees(4, 5)
+		}, counts{lost: 3, holes: 3, epochs: 1}},
 		"offsets used again in the same epoch": {func(_ *testing.T, w *world) {
 			// b was away while the store forgot 4 and 5 and put 6 in the place of 4.
 			w.forgets = true
@@ -254,6 +259,18 @@ func TestJudge(t *testing.T) {
 				t.Errorf("guilty is %t, with %d examples", v.Guilty(), len(v.Examples))
 			}
 		})
+	}
+}
+
+// TestExamples: a fault is told in words, a few of each column.
+func TestExamples(t *testing.T) {
+	w := truth(t)
+	w.fresh(0)
+	w.b.Trimmed(1, 4)
+	w.sees(5)
+	v := w.judge()
+	if len(v.Examples) != maxExamples || v.Examples[0] != `lost: b in "r" was told that 1 is gone, and the log has it (p#1)` {
+		t.Errorf("%d lost: %q", v.Lost, v.Examples)
 	}
 }
 

@@ -18,8 +18,7 @@
 //   - DUPLICATES: a reader saw the same number twice, or the same offset twice, within one epoch. What comes again in a new
 //     epoch, that was announced, is no duplicate.
 //   - REORDERED: an offset below the one before it in its epoch that had not been seen, a gap over what was passed already, or a
-//     reader that saw something else at an (epoch, offset) than another reader did or than an ack said (save for acks of an ended
-//     epoch where the row's store may forget: two masters can ack one offset, and what either acked may be forgotten).
+//     reader that saw something else at an (epoch, offset) than another reader did or, in the current epoch, than an ack said.
 //   - PHANTOMS: delivered but never sent (also: into another room, or with a changed payload), or delivered at an (epoch,
 //     offset) where the log has something else or, beyond its end, nothing. Number and time are compared.
 //   - trimmed: gap frames of reason "trimmed"; epochs: those of reason "epoch". Both over all readers.

@@ -138,7 +138,9 @@ func killInstance(ctx context.Context, s *scene) error {
 func deploy(ctx context.Context, s *scene) error {
 	for i := 0; s.between(ctx, 500, 2000); i++ {
 		h := s.hubs[i%len(s.hubs)]
-		h.Stop()
+		if err := h.Stop(); err != nil {
+			return err
+		}
 		if err := h.Up(ctx); err != nil {
 			return err
 		}

@@ -21,6 +21,9 @@ import (
 // startTime is how long a process may take until it answers. A busy machine has to be able to keep to it.
 const startTime = 30 * time.Second
 
+// stopTime is how long one may take to stop; the hub gives itself ten seconds.
+const stopTime = 20 * time.Second
+
 // Process is a program that may be started many times, one after the other. Its methods may be called from any goroutine, but
 // Start, Kill and Stop by one at a time.
 type Process struct {
@@ -134,29 +137,29 @@ func (p *Process) Ended() <-chan struct{} {
 }
 
 // Kill ends it as a lost power supply would, and waits until it is gone.
-func (p *Process) Kill() { p.end(syscall.SIGKILL) }
+func (p *Process) Kill() {
+	if _, ended := p.run(); ended != nil {
+		p.signal(syscall.SIGKILL)
+		<-ended
+	}
+}
 
-// Stop asks it to end, and kills it after ten seconds.
-func (p *Process) Stop() {
-	_, ended := p.run()
+// Stop asks it to end, and kills it when it takes too long. That, and any other exit code than 0, is an error.
+func (p *Process) Stop() error {
+	cmd, ended := p.run()
 	if ended == nil {
-		return
+		return nil
 	}
 	p.signal(syscall.SIGTERM)
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(stopTime):
 		p.Kill()
 	}
-}
-
-func (p *Process) end(s syscall.Signal) {
-	_, ended := p.run()
-	if ended == nil {
-		return
+	if !cmd.ProcessState.Success() {
+		return fmt.Errorf("%s did not stop in order within %s: %s\n%s", p.Name, stopTime, cmd.ProcessState, p.Tail())
 	}
-	p.signal(s)
-	<-ended
+	return nil
 }
 
 // signal tells it to end.

@@ -132,12 +132,26 @@ func TestProcessThatEndsByItself(t *testing.T) {
 	if r.Err() == nil {
 		t.Error("nobody noticed")
 	}
-	r.Stop()
+	if err := r.Stop(); err == nil {
+		t.Error("it stopped in order")
+	}
 	missing := Process{Name: "x", Path: "no-such-program"}
 	if err := missing.Start(); err == nil {
 		t.Error("it started")
 	}
 	missing.Kill()
+}
+
+func TestStop(t *testing.T) {
+	r := redisUp(t)
+	must(t, r.Stop())
+	must(t, r.Err())
+	must(t, r.Up(t.Context()))
+	r.Kill()
+	if err := r.Stop(); err == nil {
+		t.Error("a killed one stopped in order")
+	}
+	must(t, (&Process{}).Stop())
 }
 
 func TestUntilGivesUp(t *testing.T) {
