@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Line is a row of the table: a fault, what it did, and how long it took after the last publish until every reader had everything.
+// Line is a row of the table: a fault, what it did, and how long it took after the last publish was answered until every
+// reader had everything.
 type Line struct {
 	Fault string
 	Verdict

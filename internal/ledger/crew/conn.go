@@ -22,7 +22,7 @@ import (
 const dialTime = 3 * time.Second
 
 // narrow is the receive buffer of a slow reader: what does not fit into it is the hub's to keep.
-const narrow = 4 << 10
+const narrow = 16 << 10
 
 // largestFrame is above a page of history, which ends at 256 KiB of messages.
 const largestFrame = 2 << 20
@@ -120,7 +120,8 @@ func (c *conn) write(ctx context.Context, command []byte) error {
 // close ends it without a word, as a lost link does.
 func (c *conn) close() { _ = c.ws.CloseNow() }
 
-// payload is what number n of a publisher carries, to the byte. Its length varies with n.
+// payload is what number n of a publisher carries, to the byte. Its length varies with n: some 150 bytes mostly, now and then 30 KB,
+// so that limits in bytes are met before those in messages.
 func payload(n ledger.Number, room string) []byte {
 	b := append([]byte(nil), `{"p":`...)
 	b = append(b, quote(n.Publisher)...)
@@ -129,7 +130,11 @@ func payload(n ledger.Number, room string) []byte {
 	b = append(b, `,"r":`...)
 	b = append(b, quote(room)...)
 	b = append(b, `, "x":"`...)
-	b = append(b, strings.Repeat("~", 20+n.N*37%200)...)
+	length := 20 + n.N*37%200
+	if n.N%101 == 0 {
+		length = 30_000
+	}
+	b = append(b, strings.Repeat("~", length)...)
 	return append(b, `"}`...)
 }
 

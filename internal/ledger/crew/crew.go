@@ -150,7 +150,7 @@ type Finding struct {
 	Books []*ledger.Book
 	Views []*ledger.View
 	Logs  map[string]ledger.Log
-	// CaughtUp is the time from the last answer to a publisher until every reader had everything.
+	// CaughtUp is the time from the last answer to a publisher until the last reader was told the last thing.
 	CaughtUp time.Duration
 	// Disturbed is how often a publisher or reader that stays where it is lost its connection.
 	Disturbed int
@@ -164,7 +164,7 @@ func (c *Crew) Finish(ctx context.Context) (f Finding, err error) {
 	since := time.Now()
 	close(c.rest)
 	logs, late := c.catchUp(ctx)
-	f.Logs, f.CaughtUp = logs, time.Since(since)
+	f.Logs = logs
 	if late == nil {
 		late = c.otherHistories(ctx, &f)
 	}
@@ -178,6 +178,7 @@ func (c *Crew) Finish(ctx context.Context) (f Finding, err error) {
 			f.Views = append(f.Views, v)
 		}
 		f.Disturbed += r.disturbed
+		f.CaughtUp = max(f.CaughtUp, r.news.Sub(since))
 	}
 	return f, errors.Join(c.errors(), err, late)
 }

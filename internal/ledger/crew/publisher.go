@@ -1,6 +1,7 @@
 package crew
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -130,8 +131,7 @@ func (p *publisher) talk(ctx context.Context, c *conn) (err error) {
 		if err = p.speak(talking, c); err != nil || p.done() {
 			break
 		}
-		// Bursts of one to eight, at random moments: batches of all sizes.
-		gap := 9 * len(p.crew.publishers) * int(time.Second) / 2 / p.crew.options.Rate
+		gap := meanBurst * len(p.crew.publishers) * int(time.Second) / p.crew.options.Rate
 		pause(talking, time.Duration(p.random(2*gap)))
 		if talking.Err() != nil {
 			err = context.Cause(talking)
@@ -160,6 +160,10 @@ func (p *publisher) speak(ctx context.Context, c *conn) error {
 	return nil
 }
 
+// meanBurst is how many messages are sent at once: one to eight into any rooms, and now and then four times as many into one, so that
+// there are batches of all sizes.
+const meanBurst = 5
+
 // due is what to send now.
 func (p *publisher) due() (commands [][]byte, err error) {
 	p.mu.Lock()
@@ -184,11 +188,12 @@ func (p *publisher) due() (commands [][]byte, err error) {
 		return commands, nil
 	default:
 	}
-	for range 1 + p.dice.IntN(8) {
-		if len(p.open) >= window {
-			break
-		}
-		n := p.book.Send(Rooms[p.dice.IntN(len(Rooms))]).N
+	burst, room := 1+p.dice.IntN(8), ""
+	if p.dice.IntN(16) == 0 {
+		burst, room = 4*burst, Rooms[p.dice.IntN(len(Rooms))]
+	}
+	for range min(burst, window-len(p.open)) {
+		n := p.book.Send(cmp.Or(room, Rooms[p.dice.IntN(len(Rooms))])).N
 		commands = append(commands, p.command(n))
 		p.open[n] = pending{sent: now}
 	}

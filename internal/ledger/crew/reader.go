@@ -38,8 +38,9 @@ type reader struct {
 
 	mu        sync.Mutex // guards what follows
 	views     map[string]*ledger.View
-	where     string // what it is doing
-	heard     time.Time
+	where     string    // what it is doing
+	heard     time.Time // when something came
+	news      time.Time // when something came that it did not know
 	disturbed int
 }
 
@@ -266,6 +267,9 @@ func (r *reader) note(in map[string]bool, e event) error {
 		v.Epoch(e.Epoch)
 	default:
 		return fmt.Errorf("%w: %q, reason %q", errSpeech, e.Type, e.Reason)
+	}
+	if e.Type != "joined" {
+		r.news = r.heard
 	}
 	return nil
 }
