@@ -40,9 +40,14 @@ type scene struct {
 	until    time.Time      // when the publishing is to end
 }
 
+// longestRow is what a row may take beside its publishing. Each step has a limit of its own; this is for what was not thought of.
+const longestRow = 5 * time.Minute
+
 // run plays a row and judges it. The line is as complete as it could be made also when there is an error; an error means that the row
 // did not end as it should, whatever the columns say.
 func (p play) run(ctx context.Context, r row) (line ledger.Line, err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.seconds+longestRow)
+	defer cancel()
 	line.Fault = r.title
 	s := &scene{play: p, row: r, random: rand.New(rand.NewPCG(p.seed, uint64(len(r.name))))}
 	s.dir = filepath.Join(p.dir, r.name)
