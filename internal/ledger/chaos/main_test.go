@@ -62,8 +62,8 @@ func rowNamed(t *testing.T, name string) row {
 	return chosen[0]
 }
 
-// TestShort is make chaos in short: every row that stands on one Redis or on none. It says when each happened, so that a failure
-// can be played again with its seed.
+// TestShort is make chaos in short: every row that stands on one Redis or on none. What happens by chance is another each time; a
+// failure says its seed.
 func TestShort(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	for _, r := range rows {

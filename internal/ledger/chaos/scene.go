@@ -49,7 +49,7 @@ func (p play) run(ctx context.Context, r row) (line ledger.Line, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.seconds+longestRow)
 	defer cancel()
 	line.Fault = r.title
-	s := &scene{play: p, row: r, random: rand.New(rand.NewPCG(p.seed, uint64(len(r.name))))}
+	s := &scene{play: p, row: r, random: crew.Random(p.seed, r.name)}
 	s.dir = filepath.Join(p.dir, r.name)
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return line, err

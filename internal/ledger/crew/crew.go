@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -104,13 +105,14 @@ func (c *Crew) dismiss() {
 	c.group.Wait()
 }
 
-// random is a source of one's own, the same for the same seed and name.
-func (c *Crew) random(name string) *rand.Rand {
-	var n uint64
-	for _, b := range []byte(name) {
-		n = n*257 + uint64(b)
-	}
-	return rand.New(rand.NewPCG(c.options.Seed, n))
+// random is a source of one's own.
+func (c *Crew) random(name string) *rand.Rand { return Random(c.options.Seed, name) }
+
+// Random is a source of chance that is the same for the same seed and name.
+func Random(seed uint64, name string) *rand.Rand {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 
 // report takes an error that is nobody's fault but the hub's.
