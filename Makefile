@@ -4,7 +4,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 SOURCES  = $(shell git ls-files '*.go')
 
-.PHONY: help run build test unit lint js e2e bench fuzz screens deps
+.PHONY: help run build test unit lint js e2e bench chaos fuzz screens deps
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t12
@@ -36,6 +36,9 @@ e2e: deps build ## the page in Chromium, as two people who talk to each other
 
 bench: build ## the figures of README
 	$(GO) run ./internal/load/bench --hub bin/hubbub
+
+chaos: deps build ## faults against real Redis servers, and whether any message was lost: the table of README
+	$(GO) run ./internal/ledger/chaos --hub bin/hubbub
 
 fuzz: ## the decoders, a minute each
 	$(GO) test ./wire -run '^$$' -fuzz FuzzDecode -fuzztime 1m

@@ -23,6 +23,10 @@ var mayImport = map[string][]string{
 	"broker/brokertest":     {"broker", "internal/retain", "wire"},
 	"wire":                  {},
 	"internal/config":       {},
+	"internal/ledger":       {},
+	"internal/ledger/chaos": {"internal/ledger", "internal/ledger/crew", "internal/ledger/stage"},
+	"internal/ledger/crew":  {"internal/ledger"},
+	"internal/ledger/stage": {},
 	"internal/load":         {"internal/load/dialect"},
 	"internal/load/dialect": {},
 	"internal/load/report":  {"internal/load"},
@@ -43,7 +47,7 @@ var onlyIn = map[string]string{
 	"github.com/go-json-experiment/": "wire",
 	"github.com/HdrHistogram/":       "internal/load internal/load/bench",
 	"github.com/redis/":              "broker",
-	"net/http":                       "internal/load/bench internal/metrics .",
+	"net/http":                       "internal/ledger/crew internal/ledger/stage internal/load/bench internal/metrics .",
 }
 
 func TestImportsFollowTheMessage(t *testing.T) {

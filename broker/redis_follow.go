@@ -225,7 +225,9 @@ func (f *follower) turned(e linkTurned) {
 		r.sub = subLive
 		f.r.presence.again(r.name) // whatever Redis has lost
 		if r.on {
-			f.ask(r) // what came before the subscription was live is in the log
+			if r.owed || f.r.repairs() {
+				f.ask(r) // what came before the subscription was live is in the log
+			}
 			return
 		}
 		r.since = time.Now()

@@ -89,12 +89,33 @@ func (j *join) do(h *Hub) {
 	r.idleSince = time.Time{}
 	p.joining++
 	if !r.live {
-		j.deadline = time.Now().Add(joinWait)
-		r.waiting = append(r.waiting, j)
-		h.waiting = append(h.waiting, j)
+		h.wait(r, j)
 		return
 	}
 	h.seat(r, j)
+}
+
+// wait keeps a join until the room's log begins here, or begins another epoch.
+func (h *Hub) wait(r *room, j *join) {
+	r.waiting = append(r.waiting, j)
+	if j.deadline.IsZero() {
+		j.deadline = time.Now().Add(joinWait)
+		h.waiting = append(h.waiting, j)
+	}
+}
+
+// seatWaiting is called when a room's log has begun.
+func (h *Hub) seatWaiting(r *room) {
+	waiting := r.waiting
+	r.waiting = nil
+	for _, j := range waiting {
+		if j.peer.ended {
+			h.giveUp(r, j)
+			continue
+		}
+		h.seat(r, j)
+	}
+	h.maybeIdle(r)
 }
 
 // seat fixes where a join's cursor begins.
@@ -104,20 +125,26 @@ func (h *Hub) seat(r *room, j *join) {
 	cursor, quiet, at := end, int64(0), l.position()
 	switch {
 	case j.After != nil:
-		seq, known := l.find(*j.After)
+		seq, current := l.find(*j.After)
 		switch {
-		case known && seq <= end:
+		case current && seq <= end:
 			cursor = seq
 		case end == begin+1 && j.After.Offset == 0: // an empty room, and a client that has nothing of it
-		case known && !j.asked:
+		case !current && l.ended(j.After.Epoch): // joined names the current one, so what is left of it cannot be sent
+			cursor = begin
+		case !j.asked: // it is ahead of this log, or in an epoch that others have begun and that this instance is still to hear of
 			h.ask(j)
 			return
-		case known && j.err != nil:
+		case j.err != nil:
 			h.giveUp(r, j)
 			return
-		case known && j.page.Epoch == j.After.Epoch && j.page.Last >= j.After.Offset:
+		case current && j.page.Epoch == j.After.Epoch && j.page.Last >= j.After.Offset:
 			cursor, at = seq, *j.After // this log is behind the broker: wait there
 			l.claimed = max(l.claimed, seq)
+		case !current && j.page.Epoch == j.After.Epoch:
+			j.asked = false
+			h.wait(r, j)
+			return
 		default:
 			cursor = begin // where the epoch is announced
 		}

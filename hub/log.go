@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"hubbub/internal/retain"
@@ -104,21 +105,17 @@ func (l *roomLog) begin(at wire.Position) {
 	l.end.Store(base + 1 + int64(at.Offset))
 }
 
-// find turns a client's position into a place in the log; ok is false where the epoch is unknown here. The place may lie
-// beyond the log's end.
-func (l *roomLog) find(at wire.Position) (seq int64, ok bool) {
+// ended says whether an epoch was here, and another has followed it.
+func (l *roomLog) ended(epoch string) bool {
 	marks := *l.epochs.Load()
-	for i, m := range marks {
-		if m.name != at.Epoch {
-			continue
-		}
-		seq = m.base + int64(at.Offset) + 1
-		if i+1 < len(marks) && seq > marks[i+1].base {
-			return 0, false // beyond the end that its epoch had here
-		}
-		return seq, true
-	}
-	return 0, false
+	return slices.ContainsFunc(marks[:len(marks)-1], func(m epochMark) bool { return m.name == epoch })
+}
+
+// find turns a client's position into a place in the log; ok is false where it is not of the current epoch. The place may lie
+// beyond the log's end. Only for a live room.
+func (l *roomLog) find(at wire.Position) (seq int64, ok bool) {
+	e := l.current()
+	return e.base + int64(at.Offset) + 1, e.name == at.Epoch
 }
 
 // stepKind is what a reader meets at its cursor.

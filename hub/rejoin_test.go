@@ -72,6 +72,7 @@ func TestRejoinTellsWhereTheConnectionStands(t *testing.T) {
 			k.conn.Take(0)
 			lost := wire.Position{Epoch: "lost", Offset: 7}
 			k.Join(hub.JoinOptions{Room: "r", Last: -1, After: &lost})
+			synctest.Wait() // for the broker, which does not know that epoch either
 			k.Join(again)
 			synctest.Wait()
 			k.conn.Take(-1)

@@ -57,7 +57,7 @@ func (w *watching) do(h *Hub) {
 		}
 		l := r.log
 		if l.current().name != w.at.Epoch {
-			l.begin(w.at)
+			h.begin(r, w.at)
 		} else if end := l.current().base + int64(w.at.Offset) + 1; end > l.end.Load() {
 			l.end.Store(end)
 		}
@@ -70,16 +70,13 @@ func (w *watching) do(h *Hub) {
 		h.logs.Append(&r.log.Log, entry{base + int64(m.Offset), m})
 	}
 	r.live = true
-	waiting := r.waiting
-	r.waiting = nil
-	for _, j := range waiting {
-		if j.peer.ended {
-			h.giveUp(r, j)
-			continue
-		}
-		h.seat(r, j)
-	}
-	h.maybeIdle(r)
+	h.seatWaiting(r)
+}
+
+// begin starts another epoch of a room that is live.
+func (h *Hub) begin(r *room, at wire.Position) {
+	r.log.begin(at)
+	h.seatWaiting(r)
 }
 
 type deliver struct {
@@ -94,7 +91,7 @@ func (d *deliver) do(h *Hub) {
 	}
 	l := r.log
 	if l.current().name != d.epoch {
-		l.begin(wire.Position{Epoch: d.epoch, Offset: d.run[0].Offset - 1})
+		h.begin(r, wire.Position{Epoch: d.epoch, Offset: d.run[0].Offset - 1})
 	}
 	base := l.current().base
 	for _, m := range d.run {
@@ -113,7 +110,7 @@ type reset struct {
 
 func (s *reset) do(h *Hub) {
 	if r := h.rooms[s.room]; r != nil && r.live {
-		r.log.begin(s.at)
+		h.begin(r, s.at)
 		h.mark(r)
 	}
 }
