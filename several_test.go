@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +117,57 @@ func TestSeveral(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestOneReadARoom: those who come back to an instance that has just started cost Redis one read a room, however many they are.
+func TestOneReadARoom(t *testing.T) {
+	const rooms, members, missed = 3, 40, 30
+	redis := testkit.Redis(t)
+	one := begin(t, "--redis-url", redis.URL())
+	epochs := make([]string, rooms)
+	for i := range rooms {
+		writer := join(t, one, "writer", fmt.Sprint("room ", i), "")
+		for n := range 1 + missed {
+			writer.say(`{"type":"publish","ref":2,"room":"room %d","data":%d}`, i, n)
+			epochs[i], _ = position(writer.hears("published"))
+		}
+	}
+	admin := freePort(t)
+	two := begin(t, "--redis-url", redis.URL(), "--admin", "127.0.0.1:"+admin)
+	var all []person
+	for i := range rooms * members {
+		p := person{t, dial(t, "ws://127.0.0.1:"+two+"/ws/m"+fmt.Sprint(i), "hubbub.v1")}
+		p.hears("welcome")
+		all = append(all, p)
+	}
+	for i, p := range all {
+		p.say(`{"type":"join","ref":1,"room":"room %d","after":{"epoch":%q,"offset":1}}`, i%rooms, epochs[i%rooms])
+	}
+	for i, p := range all {
+		for n := range missed {
+			if e := p.hears("message"); number(e, "offset") != n+2 || number(e, "data") != n+1 {
+				t.Fatalf("member %d hears %v, want offset %d", i, e, n+2)
+			}
+		}
+	}
+	_, metrics := get(t, "http://127.0.0.1:"+admin+"/metrics")
+	for _, want := range []string{"hubbub_redis_reads_total 3\n", "hubbub_redis_history_reads_total 0\n"} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("want %s in\n%s", want, regexp.MustCompile(`(?m)^hubbub_redis.*$`).FindAllString(metrics, -1))
+		}
+	}
+}
+
+// freePort is a port that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }
 
 // TestRedisAway: sockets stay open, echo goes on, publishes fail as said, and all heals by itself. Redis comes back empty here, which readers are told.

@@ -56,7 +56,6 @@ type Redis struct {
 
 	mu        sync.Mutex       // guards what follows
 	up        map[string]*link // by address: where messages come from, or should
-	lost      error            // why the last link ended
 	complains map[string]time.Time
 }
 
@@ -292,6 +291,7 @@ type RedisStats struct {
 	RoundTrip      time.Duration // of the last probe, the slowest server's; 0: none has come back yet
 	LinksLost      uint64        // connections that messages are pushed on
 	Reads          uint64        // reads of rooms' logs for what a push did not bring, the first one of each room counted
+	Pages          uint64        // reads for History
 	Repaired       uint64        // messages that such a read brought
 	Deaf           uint64        // rooms where only the look at the logs' ends found something
 	Resets         uint64        // new epochs
@@ -301,14 +301,14 @@ type RedisStats struct {
 }
 
 type redisCounters struct {
-	links, reads, repaired, deaf, resets, delivered, refused, signalsDropped atomic.Uint64
+	links, reads, pages, repaired, deaf, resets, delivered, refused, signalsDropped atomic.Uint64
 }
 
 // Stats may be called from any goroutine.
 func (r *Redis) Stats() RedisStats {
 	c := &r.stats
 	s := RedisStats{
-		LinksLost: c.links.Load(), Reads: c.reads.Load(), Repaired: c.repaired.Load(), Deaf: c.deaf.Load(), Resets: c.resets.Load(),
+		LinksLost: c.links.Load(), Reads: c.reads.Load(), Pages: c.pages.Load(), Repaired: c.repaired.Load(), Deaf: c.deaf.Load(), Resets: c.resets.Load(),
 		Delivered: c.delivered.Load(), Refused: c.refused.Load(), SignalsDropped: c.signalsDropped.Load(),
 	}
 	r.mu.Lock()

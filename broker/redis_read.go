@@ -250,6 +250,7 @@ func (p *logPage) visible() Page {
 
 // page reads once.
 func (r *Redis) page(ctx context.Context, room, from string, limit int) (p logPage, err error) {
+	r.stats.pages.Add(1)
 	var c *redis.Cmd
 	err = r.pipelined(ctx, func(pipe redis.Pipeliner) { c = r.evalRead(ctx, pipe, room, from, limit, pageBytes, 0) })
 	if err == nil {
