@@ -45,6 +45,9 @@ fuzz: ## the decoders, a minute each
 	$(GO) test ./wire -run '^$$' -fuzz FuzzPipeKind -fuzztime 1m
 	$(GO) test ./wire -run '^$$' -fuzz FuzzFrame -fuzztime 1m
 	$(GO) test ./client -run '^$$' -fuzz FuzzReader -fuzztime 1m
+	$(GO) test ./broker -run '^$$' -fuzz FuzzPush -fuzztime 1m
+	$(GO) test ./broker -run '^$$' -fuzz FuzzCutBlob -fuzztime 1m
+	$(GO) test ./broker -run '^$$' -fuzz FuzzPage -fuzztime 1m
 
 screens: e2e ## screenshots into e2e/screens
 	cd e2e && npm run screens

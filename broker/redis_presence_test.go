@@ -253,3 +253,33 @@ func TestRedisPresenceCounts(t *testing.T) {
 	h.Present("lobby", "bob", 1)
 	h.await("lobby", "bob", func(a account) bool { return a.count == 302 && cmp.Equal(a.joined, []string{"bob"}) })
 }
+
+// A Redis that is emptied under our feet, without a connection lost, is noticed all the same: by what is published, by the look at the
+// logs' ends, by the lease.
+func TestRedisFlushed(t *testing.T) {
+	t.Parallel()
+	server := testkit.Redis(t)
+	two := hubs(t, broker.RedisOptions{URL: server.URL()}, 2)
+	for _, h := range two {
+		h.watch("lobby")
+		h.watch("quiet")
+		h.Present("lobby", "alice", 1)
+	}
+	lobby, quiet := two[0].put("lobby", "a"), two[0].put("quiet", "a")
+	everyone(two, "lobby", lobby, 0)
+	everyone(two, "quiet", quiet, 0)
+	two[0].awaitMembers("lobby", member("alice", 2))
+	server.CLI("flushall")
+	at := two[1].put("lobby", "b")
+	if at.Epoch == lobby.Epoch || at.Offset != 1 {
+		t.Errorf("%v is followed by %v", lobby, at)
+	}
+	everyone(two, "lobby", at, 1)
+	for _, h := range two {
+		h.LookAtTails()
+		h.await("quiet", "a new epoch", func(a account) bool { return a.resets == 1 })
+	}
+	two[0].awaitMembers("lobby", member("alice", 2))
+	two[1].Present("lobby", "alice", 0)
+	two[0].awaitMembers("lobby", member("alice", 1))
+}
