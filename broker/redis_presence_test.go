@@ -150,6 +150,42 @@ func TestRedisPresenceAfterPause(t *testing.T) {
 	}
 }
 
+// Only who has renewed his own lease in good time says that others are dead.
+func TestLeaseScriptJudges(t *testing.T) {
+	t.Parallel()
+	c, ctx := bare(t, testkit.Redis(t)), context.Background()
+	text, err := os.ReadFile("lua/lease.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		left     float64 // of the judge's lease, milliseconds; 0: there is none
+		new, may string
+		says     []string
+	}{
+		{-1, "0", "1", []string{"late"}},
+		{19_000, "0", "1", []string{"late"}},
+		{59_000, "0", "0", []string{"kept"}},
+		{59_000, "0", "1", []string{"kept", "other"}},
+		{0, "0", "1", []string{"lost"}},
+		{0, "1", "1", []string{"kept"}},
+	} {
+		c.FlushDB(ctx)
+		now := float64(c.Time(ctx).Val().UnixMilli())
+		c.ZAdd(ctx, "leases", redis.Z{Score: now - 1000, Member: "other"})
+		if x.left != 0 {
+			c.ZAdd(ctx, "leases", redis.Z{Score: now + x.left, Member: "judge"})
+		}
+		says, err := c.Eval(ctx, string(text), []string{"leases", "dead"}, "judge", 60_000, x.new, x.may).StringSlice()
+		if diff := cmp.Diff(x.says, says); diff != "" || err != nil {
+			t.Errorf("%+v: %s %v", x, diff, err)
+		}
+		if score := c.ZScore(ctx, "leases", "judge").Val(); (score >= now+60_000) != (x.says[0] != "lost") {
+			t.Errorf("%+v: the lease is at %v", x, score-now)
+		}
+	}
+}
+
 // An empty Redis is told again who is here, each as often as it is.
 func TestRedisPresenceAfterLoss(t *testing.T) {
 	t.Parallel()
