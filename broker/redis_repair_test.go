@@ -28,10 +28,7 @@ func TestRedisRepairBehindLargeBatch(t *testing.T) {
 			t.Errorf("%s: it is at %v", name, at)
 		}
 		at.Offset++
-		for _, h := range two {
-			h.reaches("lobby", at)
-			h.agrees("lobby")
-		}
+		everyone(two, "lobby", at, 0)
 	}
 }
 
