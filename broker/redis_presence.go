@@ -1,19 +1,12 @@
 package broker
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	_ "embed"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"hubbub/wire"
 )
 
 const (
@@ -73,14 +66,6 @@ func newPresence(r *Redis) *presence {
 	p := &presence{r: r, wake: make(chan struct{}, 1), rooms: make(map[string]*present)}
 	p.renew()
 	return p
-}
-
-// renew takes a lease under which nothing has been said.
-func (p *presence) renew() {
-	p.mu.Lock()
-	p.lease = p.r.name + "." + rand.Text()[:6]
-	p.mu.Unlock()
-	p.fresh, p.said = true, make(map[string]bool)
 }
 
 // Present implements Presence.
@@ -161,67 +146,6 @@ func (p *presence) run(ctx context.Context) {
 		}
 	}
 	p.leave()
-}
-
-// keep renews the lease and clears up behind the dead. false: Redis could not be asked.
-func (p *presence) keep(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*redisTimeout)
-	defer cancel()
-	now := time.Now()
-	flag := map[bool]string{true: "1", false: "0"}
-	answer, err := leaseScript.Run(ctx, p.r.client, []string{p.r.keys.house("leases"), p.r.keys.house("dead")},
-		p.lease, leaseFor.Milliseconds(), flag[p.fresh], flag[now.After(p.silent)]).StringSlice()
-	if err != nil || len(answer) == 0 {
-		p.silent = now.Add(leaseFor)
-		p.r.complain("renewing this instance's lease", cmp.Or(err, errCorrupt))
-		return false
-	}
-	switch answer[0] {
-	case "lost": // somebody has declared this instance dead, or Redis is empty
-		if err := p.abandon(ctx); err != nil {
-			p.r.complain("giving up a lease that was lost", err)
-			return false
-		}
-		p.renew()
-		p.mu.Lock()
-		for room, x := range p.rooms {
-			x.full = true
-			p.dirtyLocked(room, x)
-		}
-		p.mu.Unlock()
-		return p.keep(ctx)
-	case "late":
-		p.silent = now.Add(leaseFor)
-	default:
-		for _, lease := range answer[1:] {
-			if p.fresh {
-				break // the lease before this one may be among them: first its clients are said to be here
-			}
-			if err := p.clear(ctx, lease); err != nil {
-				p.r.complain("clearing up behind an instance that has gone", err)
-			}
-		}
-	}
-	p.fresh = false
-	ok := !p.doubted() || p.look(ctx)
-	p.poke() // what waited for the lease
-	return ok
-}
-
-// abandon leaves a lost lease to whoever clears up next. It was cleared before, but something may have been said under it since.
-func (p *presence) abandon(ctx context.Context) error {
-	if len(p.said) == 0 {
-		return nil
-	}
-	var rooms []any
-	for room := range p.said {
-		rooms = append(rooms, room)
-	}
-	err := p.r.client.SAdd(ctx, p.r.keys.house("rooms:"+p.lease), rooms...).Err()
-	if err != nil {
-		return err
-	}
-	return p.r.client.SAdd(ctx, p.r.keys.house("dead"), p.lease).Err()
 }
 
 // saying is what is to be said of one room.
@@ -334,150 +258,4 @@ func (p *presence) tell(ctx context.Context, lease string, number uint64, list [
 			s.cmd = presentScript.EvalSha(ctx, pipe, []string{k.of(s.room, "who"), k.of(s.room, "in:"+lease), k.of(s.room, "top")}, args...)
 		}
 	})
-}
-
-// lastNumber is above all that a lease counts to: nothing is said under it any more.
-const lastNumber = 1<<53 - 1
-
-// clear takes back all that was said under a lease, and whatever an attempt that is under way will say.
-func (p *presence) clear(ctx context.Context, lease string) error {
-	key := p.r.keys.house("rooms:" + lease)
-	rooms, err := p.r.client.SMembers(ctx, key).Result()
-	if err != nil {
-		return err
-	}
-	for some := range slices.Chunk(rooms, presenceRooms) {
-		list := make([]saying, len(some))
-		for i, room := range some {
-			list[i] = saying{room: room, mode: "full"}
-		}
-		if err := p.tell(ctx, lease, lastNumber, list); err != nil {
-			return err
-		}
-	}
-	if err := p.r.client.Del(ctx, key).Err(); err != nil {
-		return err
-	}
-	return p.r.client.SRem(ctx, p.r.keys.house("dead"), lease).Err()
-}
-
-// look compares the rooms that Redis, maybe set back, names under this lease with those where somebody is, and has said again what
-// differs. false: Redis could not be asked.
-func (p *presence) look(ctx context.Context) bool {
-	p.mu.Lock()
-	p.doubt = false
-	p.mu.Unlock()
-	rooms, err := p.r.client.SMembers(ctx, p.r.keys.house("rooms:"+p.lease)).Result()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err != nil {
-		p.doubt = true
-		return false
-	}
-	clear(p.said)
-	for _, room := range rooms {
-		p.said[room] = true
-		if p.rooms[room] == nil {
-			p.rooms[room] = &present{clients: make(map[string]int), changed: make(map[string]bool)}
-		}
-	}
-	for room, x := range p.rooms {
-		if p.said[room] != (len(x.clients) > 0) {
-			x.full = true
-			p.dirtyLocked(room, x)
-		}
-	}
-	return true
-}
-
-// leave takes back what was said, and the lease.
-func (p *presence) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout/2)
-	defer cancel()
-	err := p.clear(ctx, p.lease)
-	if err == nil {
-		err = p.r.client.ZRem(ctx, p.r.keys.house("leases"), p.lease).Err()
-	}
-	if err != nil {
-		p.r.complain("giving up this instance's lease, which others will do in a moment", err)
-	}
-}
-
-// Members implements Presence.
-func (r *Redis) Members(ctx context.Context, room string, limit int) (count int, list []wire.Member, err error) {
-	answer, err := membersScript.Run(ctx, r.client, []string{r.keys.of(room, "who")}, limit).Slice()
-	if err != nil || len(answer)%2 != 1 {
-		r.complain("asking who is in a room", cmp.Or(err, errCorrupt))
-		return 0, nil, &wire.Error{Code: wire.Unavailable, Message: "who is in the room cannot be had at the moment: try again", RetryAfter: 1}
-	}
-	n, _ := answer[0].(int64)
-	for i := 1; i < len(answer); i += 2 {
-		client, _ := answer[i].(string)
-		text, _ := answer[i+1].(string)
-		connections, _ := strconv.Atoi(text)
-		list = append(list, wire.Member{Client: client, Connections: connections})
-	}
-	slices.SortFunc(list, func(a, b wire.Member) int { return strings.Compare(a.Client, b.Client) })
-	return int(n), list[:min(len(list), limit)], nil
-}
-
-// presencePush is what a room's channel brought of its members.
-type presencePush struct {
-	version uint64
-	change  PresenceChange
-}
-
-func parsePresence(text string) (p presencePush, err error) {
-	version, count, names, ok := cutNumbers(text)
-	if !ok {
-		return p, errCorrupt
-	}
-	if p.version, err = strconv.ParseUint(version, 10, 64); err != nil {
-		return p, errCorrupt
-	}
-	p.change.Count = int(count)
-	if names == "" {
-		return p, nil
-	}
-	for word := range strings.SplitSeq(names, "\x00") {
-		if len(word) < 2 {
-			return p, errCorrupt
-		}
-		name := word[1:]
-		switch word[0] {
-		case '+':
-			p.change.Joined = append(p.change.Joined, name)
-		case '-':
-			p.change.Left = append(p.change.Left, name)
-		default:
-			p.change.Known = append(p.change.Known, name)
-		}
-	}
-	return p, nil
-}
-
-// presence tells the sink what a room's channel brought of its members.
-func (f *follower) presence(r *followed, p presencePush) {
-	if f.who == nil || r.owed {
-		return
-	}
-	c := p.change
-	switch {
-	case p.version == r.version+1 && (c.Joined != nil || c.Left != nil):
-	case p.version <= r.version: // a read had it already; but who came or went here wants to hear that it is known
-		c.Known = slices.Concat(c.Known, c.Joined, c.Left)
-		c.Joined, c.Left, c.Count = nil, nil, r.members
-	default:
-		c = PresenceChange{Count: c.Count}
-	}
-	r.version, r.members = max(r.version, p.version), c.Count
-	f.who.Presence(r.name, c)
-}
-
-// membersRead tells the sink how many are in a room, if that has changed unheard.
-func (f *follower) membersRead(r *followed, p *pageRead, first bool) {
-	if f.who != nil && (first || p.version != r.version) {
-		r.version, r.members = p.version, p.members
-		f.who.Presence(r.name, PresenceChange{Count: p.members})
-	}
 }
