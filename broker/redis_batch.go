@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hubbub/wire"
 	"iter"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"hubbub/wire"
 )
 
 // batch is what is sent in one go: publishes, and the signals behind them.

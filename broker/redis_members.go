@@ -3,10 +3,11 @@ package broker
 import (
 	"cmp"
 	"context"
-	"hubbub/wire"
 	"slices"
 	"strconv"
 	"strings"
+
+	"hubbub/wire"
 )
 
 // Members implements Presence.
