@@ -19,11 +19,14 @@ type process struct{ pid int }
 // jiffy is what the kernel counts CPU time in for user space, whatever it counts in itself.
 const jiffy = 10 * time.Millisecond
 
+// errEnded says that a process is not there, or no longer.
+var errEnded = errors.New("there is no, or no longer, a process")
+
 func (p process) file(name string) ([]byte, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.pid, name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH):
-		return nil, fmt.Errorf("there is no process %d, or no longer", p.pid)
+		return nil, fmt.Errorf("%w %d", errEnded, p.pid)
 	case err != nil:
 		return nil, fmt.Errorf("reading of the process: %w", err)
 	}
@@ -75,7 +78,7 @@ func (p process) rss() (int64, error) {
 			return kb << 10, nil
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d: no %s", p.pid, name)
+	return 0, fmt.Errorf("%w %d", errEnded, p.pid) // what is left of it waits for its parent to look
 }
 
 // fileLimit is how many files it may open. A Go program raises the soft limit to the hard one, others may not: it is
@@ -156,17 +159,23 @@ type meter struct {
 func newMeter(servers, clients []int) (*meter, error) {
 	m := &meter{servers: processes(servers), clients: processes(clients), begun: time.Now()}
 	var err error
-	if m.server, err = cpuOf(m.servers); err != nil {
+	if m.server, err = cpuOf(m.servers); errors.Is(err, errEnded) {
+		m.servers, m.server, err = nil, 0, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	m.client, err = cpuOf(m.clients)
 	return m, err
 }
 
-// stop gives the cost of what came since, and how long it took.
+// stop gives the cost of what came since, and how long it took. A server that has ended since has no cost.
 func (m *meter) stop(messages int64) (Cost, time.Duration, error) {
 	past := time.Since(m.begun)
 	server, err := cpuOf(m.servers)
+	if errors.Is(err, errEnded) {
+		server, err = m.server, nil
+	}
 	if err != nil {
 		return Cost{}, 0, err
 	}

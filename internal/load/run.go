@@ -283,6 +283,9 @@ func (a *performance) conclude() (err error) {
 		r.Growth = trend(r.Points)
 	}
 	r.limits()
+	if s.ended {
+		r.Limits = append(r.Limits, "a server that was measured has ended during the run")
+	}
 	if silent := a.plan.Sockets() - r.Open; a.plan.Mode == Idle && silent > 0 && !a.interrupted {
 		return fmt.Errorf("%d of %d sockets are left%s", r.Open, a.plan.Sockets(), closings(r.Mail.Closes))
 	}

@@ -3,14 +3,12 @@ package load
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
+	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"hubbub/internal/load/dialect"
 )
@@ -291,50 +289,22 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// echoServer answers each message with what answer makes of it.
-func echoServer(t *testing.T, answer func(n int, s string) string) string {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer c.CloseNow()
-		for n := 0; ; n++ {
-			_, b, err := c.Read(r.Context())
-			if err != nil || c.Write(r.Context(), websocket.MessageText, []byte(answer(n, string(b)))) != nil {
-				return
-			}
-		}
-	}))
-	t.Cleanup(s.Close)
-	return s.URL
-}
-
-func TestEcho(t *testing.T) {
-	p := Plan{Mode: Echo, Rooms: 5, WarmUp: 10 * time.Millisecond, Duration: 50 * time.Millisecond, Grace: 100 * time.Millisecond}
-	good := func(_ int, s string) string { return "Echo: " + s }
-	if r := measure(t, p.at(echoServer(t, good))); !r.Mail.Clean() || r.Mail.Sent < 10 || r.PerSecond <= 0 || r.Latency.P99 <= 0 {
-		t.Errorf("%s: %+v", r.Mail, r)
+// TestServerEnds: what was lost by it is told, and that it did.
+func TestServerEnds(t *testing.T) {
+	server := exec.Command("sleep", "60")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
 	}
-	for name, bad := range map[string]func(n int, s string) string{
-		"without the prefix": func(_ int, s string) string { return s },
-		"cut short":          func(_ int, s string) string { return "Echo: " + s[:len(s)-1] },
-		"an earlier one": func() func(int, string) string {
-			first := ""
-			return func(n int, s string) string {
-				if n == 0 {
-					first = s
-				}
-				return "Echo: " + first
-			}
-		}(),
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := p
-			p.Rooms = 1
-			if r := measure(t, p.at(echoServer(t, bad))); r.Mail.Clean() {
-				t.Errorf("nothing found: %s", r.Mail)
-			}
+	p := short.at(startTestHub(t, &testHub{}))
+	p.ServerPID, p.WarmUp, p.Duration = []int{server.Process.Pid}, 10*time.Millisecond, 2500*time.Millisecond // more than a point's length
+	var once sync.Once
+	r, err := Run(t.Context(), p, func(Point) {
+		once.Do(func() {
+			_ = server.Process.Kill()
+			_ = server.Wait()
 		})
+	})
+	if err != nil || !r.Mail.Clean() || len(r.Limits) == 0 || !strings.Contains(r.Limits[len(r.Limits)-1], "has ended during the run") {
+		t.Errorf("%v; %s; %q", err, r.Mail, r.Limits)
 	}
 }

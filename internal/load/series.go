@@ -1,6 +1,7 @@
 package load
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -46,6 +47,7 @@ type series struct {
 	server, client time.Duration // CPU at the last point
 	machine        Machine       // then
 	measuring      bool
+	ended          bool // a server did
 
 	points []Point
 	stride int // points a kept point stands for: a run of hours is thinned out
@@ -126,14 +128,14 @@ func (s *series) sample() error {
 	at := time.Now()
 	past := max(at.Sub(s.last).Seconds(), 1e-6)
 	server, err := cpuOf(s.servers)
+	rss, failed := rssOf(s.servers)
+	if err = errors.Join(err, failed); errors.Is(err, errEnded) { // that it did is a result, and the run goes on to tell what was lost by it
+		s.ended, s.servers, server, rss, err = true, nil, s.server, 0, nil
+	}
 	if err != nil {
 		return err
 	}
 	client, err := cpuOf(processes(s.clients()))
-	if err != nil {
-		return err
-	}
-	rss, err := rssOf(s.servers)
 	if err != nil {
 		return err
 	}
