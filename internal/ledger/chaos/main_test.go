@@ -140,8 +140,11 @@ func TestUsage(t *testing.T) {
 			t.Errorf("chaos %s: %d, %s", args, code, &stderr)
 		}
 	}
-	if all, err := choose(nil); len(all) != len(rows) || err != nil {
-		t.Error(len(all), err)
+	if all, err := choose(nil); len(all) != len(rows)-1 || err != nil {
+		t.Errorf("%d of %d rows, %v: want all but the zombie", len(all), len(rows), err)
+	}
+	if r := rowNamed(t, "zombie"); !r.named {
+		t.Error("the zombie is played without having been called")
 	}
 	names := map[string]bool{}
 	for _, r := range rows {
