@@ -101,9 +101,9 @@ func TestBroken(t *testing.T) {
 
 // TestForgetfulIsGuilty: the same row passes where the store may forget, and not where it may not.
 func TestForgetfulIsGuilty(t *testing.T) {
-	r := rowNamed(t, "memorykill")
+	r := rowNamed(t, "memorykill") // the first kill is within three seconds
 	r.forgets = false
-	line, err := play{hub: hub(t, ""), dir: t.TempDir(), seconds: 2 * time.Second, seed: 1, instances: 1}.run(t.Context(), r)
+	line, err := play{hub: hub(t, ""), dir: t.TempDir(), seconds: 4 * time.Second, seed: 1, instances: 1}.run(t.Context(), r)
 	if line.Lost == 0 || line.Lost != line.Forgotten {
 		t.Errorf("%d lost, %d forgotten: %v", line.Lost, line.Forgotten, err)
 	}
