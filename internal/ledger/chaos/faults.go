@@ -159,26 +159,30 @@ func pauseInstance(ctx context.Context, s *scene) error {
 	return nil
 }
 
-// failOver kills the master, and starts it again once another has its place; the second time it is paused instead, and wakes up
-// in the belief that it still is the master.
+// failOver kills the master, and starts it again once another has its place; twice.
 func failOver(ctx context.Context, s *scene) error {
-	for _, gone := range []struct{ goes, returns func(*stage.Redis) error }{
-		{func(r *stage.Redis) error { r.Kill(); return nil }, func(r *stage.Redis) error { return r.Up(ctx) }},
-		{func(r *stage.Redis) error { r.Pause(); return nil }, func(r *stage.Redis) error { r.Resume(); return nil }},
-	} {
+	return replaceMaster(ctx, s, (*stage.Redis).Kill, func(r *stage.Redis) error { return r.Up(ctx) })
+}
+
+// zombie pauses the master until another has its place. It wakes up in the belief that it still is the master, does what it had been
+// told before, and pushes it to every instance that has not left it.
+func zombie(ctx context.Context, s *scene) error {
+	return replaceMaster(ctx, s, (*stage.Redis).Pause, func(r *stage.Redis) error { r.Resume(); return nil })
+}
+
+func replaceMaster(ctx context.Context, s *scene, goes func(*stage.Redis), returns func(*stage.Redis) error) error {
+	for range 2 {
 		s.part(ctx, 0.3)
 		master, err := s.sentinel.Master(ctx)
 		if err != nil {
 			return err
 		}
-		if err := gone.goes(master); err != nil {
-			return err
-		}
+		goes(master)
 		if err := s.sentinel.Replaced(ctx, master); err != nil {
 			return err
 		}
 		wait(ctx, time.Duration(s.random.IntN(2000))*time.Millisecond)
-		if err := gone.returns(master); err != nil {
+		if err := returns(master); err != nil {
 			return err
 		}
 		if err := s.sentinel.Linked(ctx); err != nil {

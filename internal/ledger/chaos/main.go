@@ -34,8 +34,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.Uint64Var(&p.seed, "seed", 0, "for what happens by chance: the same seed gives the same plan, not the same run; 0: from the clock")
 	flags.IntVar(&p.instances, "instances", 2, "how `many` instances there are in rows with Redis")
 	flags.Usage = func() {
-		fmt.Fprintf(stderr, "usage: chaos [flags] [row…]\n\nrows (default: all):\n")
+		fmt.Fprintf(stderr, "usage: chaos [flags] [row…]\n\nrows (all, unless some are named):\n")
 		for _, r := range rows {
+			if r.named {
+				r.title += " (only if it is named)"
+			}
 			fmt.Fprintf(stderr, "  %-10s %s\n", r.name, r.title)
 		}
 		fmt.Fprintf(stderr, "\nflags:\n")
@@ -77,7 +80,7 @@ func choose(names []string) (chosen []row, err error) {
 		}
 	}
 	for _, r := range rows {
-		if len(names) == 0 || slices.Contains(names, r.name) {
+		if len(names) == 0 && !r.named || slices.Contains(names, r.name) {
 			chosen = append(chosen, r)
 		}
 	}

@@ -101,9 +101,9 @@ func TestBroken(t *testing.T) {
 
 // TestForgetfulIsGuilty: the same row passes where the store may forget, and not where it may not.
 func TestForgetfulIsGuilty(t *testing.T) {
-	r := rowNamed(t, "memorykill")
+	r := rowNamed(t, "memorykill") // the first kill is within three seconds
 	r.forgets = false
-	line, err := play{hub: hub(t, ""), dir: t.TempDir(), seconds: 2 * time.Second, seed: 1, instances: 1}.run(t.Context(), r)
+	line, err := play{hub: hub(t, ""), dir: t.TempDir(), seconds: 4 * time.Second, seed: 1, instances: 1}.run(t.Context(), r)
 	if line.Lost == 0 || line.Lost != line.Forgotten {
 		t.Errorf("%d lost, %d forgotten: %v", line.Lost, line.Forgotten, err)
 	}
@@ -140,8 +140,11 @@ func TestUsage(t *testing.T) {
 			t.Errorf("chaos %s: %d, %s", args, code, &stderr)
 		}
 	}
-	if all, err := choose(nil); len(all) != len(rows) || err != nil {
-		t.Error(len(all), err)
+	if all, err := choose(nil); len(all) != len(rows)-1 || err != nil {
+		t.Errorf("%d of %d rows, %v: want all but the zombie", len(all), len(rows), err)
+	}
+	if r := rowNamed(t, "zombie"); !r.named {
+		t.Error("the zombie is played without having been called")
 	}
 	names := map[string]bool{}
 	for _, r := range rows {

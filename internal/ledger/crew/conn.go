@@ -21,8 +21,13 @@ import (
 // dialTime is how long it may take until an instance says welcome; one that is paused or full never does.
 const dialTime = 3 * time.Second
 
-// narrow is the receive buffer of a slow reader: what does not fit into it is the hub's to keep.
-const narrow = 16 << 10
+// narrow is the receive buffer of a slow reader: what does not fit into it is the hub's to keep. Its segments are those of an
+// Ethernet: with loopback's own of 64 KB the kernel drops what does not fit and sends it again after ever longer pauses, and such a
+// reader, once behind, got a few messages a second for a minute.
+const (
+	narrow  = 32 << 10
+	segment = 1400
+)
 
 // largestFrame is above a page of history, which ends at 256 KiB of messages.
 const largestFrame = 2 << 20
@@ -74,7 +79,9 @@ func dial(ctx context.Context, base, client string, slow bool) (*conn, error) {
 	if slow {
 		d.Control = func(_, _ string, c syscall.RawConn) (err error) {
 			broken := c.Control(func(fd uintptr) {
-				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, narrow)
+				err = errors.Join(
+					syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, narrow),
+					syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, segment))
 			})
 			return errors.Join(broken, err)
 		}
