@@ -89,7 +89,7 @@ func TestBroken(t *testing.T) {
 	for _, c := range []struct{ broken, row string }{{"fence", "rollback"}, {"repair", "pubsub"}} {
 		t.Run(c.broken, func(t *testing.T) {
 			t.Parallel()
-			p := play{hub: hub(t, c.broken), dir: t.TempDir(), seconds: 4 * time.Second, seed: 1, instances: 2, patience: 15 * time.Second}
+			p := play{hub: hub(t, c.broken), dir: t.TempDir(), seconds: 4 * time.Second, seed: 1, instances: 2, patience: 25 * time.Second}
 			line, err := p.run(t.Context(), rowNamed(t, c.row))
 			t.Log(line)
 			if !line.Guilty() {

@@ -190,8 +190,12 @@ func (c *Crew) Finish(ctx context.Context) (f Finding, err error) {
 func (c *Crew) catchUp(ctx context.Context) (map[string]ledger.Log, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Patience)
 	defer cancel()
+	var logs map[string]ledger.Log
 	for {
-		logs, err := c.logs(ctx, c.options.Hubs[0])
+		read, err := c.logs(ctx, c.options.Hubs[0])
+		if err == nil || logs == nil { // half a log shows nothing missing: the last whole ones do
+			logs = read
+		}
 		if err != nil {
 			return logs, fmt.Errorf("reading the logs: %w\n%s", err, c.Dump())
 		}
