@@ -4,7 +4,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 SOURCES  = $(shell git ls-files '*.go')
 
-.PHONY: help run build test unit lint js e2e bench chaos fuzz screens deps
+.PHONY: help run build test unit lint js e2e bench chaos fuzz screens vendor deps
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t12
@@ -31,7 +31,7 @@ lint: ## formatting, vet, staticcheck
 js: deps build ## the client library in Node, its types, and its package
 	cd sdk/js && npm ci --no-audit --no-fund --loglevel=error && npm test
 
-e2e: deps build ## the page in Chromium, as two people who talk to each other
+e2e: deps build ## the pages in Chromium, as people who talk to each other
 	cd e2e && npm ci --no-audit --no-fund --loglevel=error && npx playwright test
 
 bench: build ## the figures of README
@@ -49,8 +49,12 @@ fuzz: ## the decoders, a minute each
 	$(GO) test ./broker -run '^$$' -fuzz FuzzCutBlob -fuzztime 1m
 	$(GO) test ./broker -run '^$$' -fuzz FuzzPage -fuzztime 1m
 
-screens: e2e ## screenshots into e2e/screens
-	cd e2e && npm run screens
+# As in README with the Debian packages fonts-inter and fonts-noto-color-emoji.
+screens: deps build ## screenshots of the pages in all their states, into web/testdata/screens
+	cd e2e && npm ci --no-audit --no-fund --loglevel=error && npm run screens
+
+vendor: ## what the pages use of others, anew into web/static/vendor
+	sh tools/vendor.sh
 
 deps:
 	@sh tools/deps.sh

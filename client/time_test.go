@@ -1,7 +1,9 @@
 package client
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -293,5 +295,45 @@ func TestStatusRoom(t *testing.T) {
 				t.Errorf("%+v", e)
 			}
 		}
+		if s := figures(t, e[0].Data); sum(s.Latency) != 0 {
+			t.Errorf("nothing was delivered, and %v", s.Latency)
+		}
+
+		// Three messages to one member, all within no time: this bubble's clock stands still meanwhile.
+		k.ask(`{"type":"join","room":"lobby"}`, "joined")
+		for range 3 {
+			k.say(`{"type":"publish","room":"lobby","data":1}`)
+		}
+		synctest.Wait()
+		k.events()
+		time.Sleep(time.Second)
+		e = k.events()
+		s := figures(t, e[len(e)-1].Data)
+		if len(s.Latency) != len(s.LatencyBounds)+1 || s.Latency[0] != 3 || sum(s.Latency) != 3 {
+			t.Errorf("latency %v in ranges up to %v", s.Latency, s.LatencyBounds)
+		}
+		if !slices.IsSorted(s.LatencyBounds) || s.LatencyBounds[0] != 1 || !slices.Contains(s.LatencyBounds, 2.5) {
+			t.Errorf("ranges in milliseconds: %v", s.LatencyBounds)
+		}
 	})
+}
+
+type latencies struct {
+	Latency       []uint64  `json:"latency"`
+	LatencyBounds []float64 `json:"latency_bounds"`
+}
+
+func figures(t *testing.T, data []byte) (s latencies) {
+	t.Helper()
+	if err := json.Unmarshal(data, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func sum(counts []uint64) (n uint64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }

@@ -6,9 +6,12 @@ export class Device {
   heard = [];
 
   /** more: further parameters of the pipe, as in {echo: 0}. */
-  static async connect(hub, name, room, more = {}) {
+  static connect(hub, name, room, more = {}) {
+    return Device.at(`ws://127.0.0.1:${hub.port}/ws/${encodeURIComponent(name)}?${new URLSearchParams({ room, ...more })}`);
+  }
+
+  static async at(address) {
     const device = new Device();
-    const address = `ws://127.0.0.1:${hub.port}/ws/${encodeURIComponent(name)}?${new URLSearchParams({ room, ...more })}`;
     device.socket = new WebSocket(address);
     device.socket.on("message", (data, binary) => device.heard.push(binary ? data : data.toString()));
     await once(device.socket, "open");

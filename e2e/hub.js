@@ -48,6 +48,31 @@ export class Hub {
   }
 }
 
+/** A Redis of its own for instances that are to be one hub. It keeps nothing on disk. */
+export class Redis {
+  #process;
+
+  async start() {
+    const server = net.createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address();
+    server.close();
+    await once(server, "close");
+    this.url = `redis://127.0.0.1:${port}/0`;
+    this.#process = spawn("redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], { stdio: ["ignore", "pipe", "inherit"] });
+    const lines = createInterface({ input: this.#process.stdout });
+    for await (const line of lines) if (line.includes("Ready to accept connections")) break;
+    this.#process.stdout.resume();
+    return this;
+  }
+
+  async stop() {
+    const ended = once(this.#process, "exit");
+    this.#process.kill("SIGKILL");
+    await ended;
+  }
+}
+
 /** A wire to the hub that can be cut and mended. */
 export class Wire {
   #server;

@@ -1,5 +1,5 @@
 import { expect, test } from "@playwright/test";
-import { describe } from "../web/static/payload.js";
+import { describe } from "../web/static/page/payload.js";
 
 test("payloads are shown as what they are", () => {
   const bytes = Uint8Array.from({ length: 20_000 }, (_, i) => i % 256);

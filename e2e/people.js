@@ -1,5 +1,5 @@
 import { test as base, expect } from "@playwright/test";
-import { Hub, Wire } from "./hub.js";
+import { Hub, Redis, Wire } from "./hub.js";
 
 export { expect };
 
@@ -8,11 +8,11 @@ export class Person {
   constructor(page, name) {
     this.page = page;
     this.name = name;
-    this.state = page.locator("#state-text");
+    this.state = page.locator("#state .state-text");
     this.words = page.locator("#log .entry .words");
     this.people = page.locator("#people-list .from");
-    this.notes = page.locator("#log .note:visible");
-    this.pending = page.locator("#pending .entry");
+    this.notes = page.locator("#log .note");
+    this.pending = page.locator("#log .pending .entry");
   }
 
   async enter(url, room) {
@@ -30,9 +30,19 @@ export class Person {
     }
   }
 
+  /** By the link of that room or person at the left. */
+  place(name) {
+    return this.page.locator("#side .place").filter({ has: this.page.getByText(name, { exact: true }) }).getByRole("link");
+  }
+
+  async go(room) {
+    await this.page.evaluate((hash) => (location.hash = hash), encodeURIComponent(room));
+    await expect(this.state).toHaveText("Live");
+  }
+
   /** Exactly these messages, in this order, and none of ours still on its way. */
   async hears(texts) {
-    await expect(this.words).toHaveText(texts);
+    await expect(this.words).toHaveText(texts, { useInnerText: true });
     await expect(this.pending).toHaveCount(0);
   }
 
@@ -47,7 +57,7 @@ export class Person {
 }
 
 /**
- * hub(...args) starts a hub, wire(hub) a wire to it, person(name, options) opens a browser context; all end with
+ * hub(...args) starts a hub, redis is one for several of them, wire(hub) a wire to a hub, person(name, options) opens a browser context; all end with
  * the test. Console errors (the browser reports violations of the CSP there too), uncaught exceptions and dialogs
  * fail the test. A test that breaks connections says so with test.use({cuts: true}): then the browser's own words
  * about a failed connection are no error.
@@ -63,6 +73,12 @@ export const test = base.extend({
       return hub.start();
     });
     await Promise.all(hubs.map((hub) => hub.stop("SIGKILL")));
+  },
+
+  redis: async ({}, use) => {
+    const redis = await new Redis().start();
+    await use(redis);
+    await redis.stop();
   },
 
   wire: async ({}, use) => {

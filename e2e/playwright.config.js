@@ -11,13 +11,14 @@ export default defineConfig({
   retries: 0,
   maxFailures: 6,
   forbidOnly: true,
-  timeout: 30_000,
-  globalTimeout: 240_000,
+  timeout: 60_000,
+  globalTimeout: 600_000,
   expect: { timeout: 10_000 },
   reporter: [["list"]],
   use: {
     viewport: { width: 1280, height: 800 },
     locale: "en-GB",
+    contextOptions: { reducedMotion: "reduce" }, // nothing to wait for, and no frames to draw meanwhile
     trace: "off",
     launchOptions: {
       executablePath: process.env.CHROMIUM || "/usr/bin/chromium",

@@ -45,9 +45,12 @@ test("1012 and 4003: it comes back by itself, after a while", async ({ hub, pers
   const { url } = await hub();
   for (const code of [1012, 4003]) {
     const alice = await person("alice");
+    await alice.page.clock.install();
     const seen = await script(alice, { join: joined, members, publish: (_, __, socket) => seen.connections === 1 && socket.close({ code }) });
     await alice.enter(url, "lobby");
     await alice.say("hello?");
+    await expect.poll(() => seen.commands.some(({ type }) => type === "publish")).toBe(true);
+    await alice.page.clock.runFor(4_000); // the longest pause that is asked for by these
     await expect.poll(() => seen.connections).toBe(2);
     await expect(alice.state).toHaveText(/^Live/);
     await expect.poll(() => seen.commands.filter(({ type }) => type === "publish").length).toBe(2);
@@ -119,4 +122,54 @@ test("a presence event with the count alone: the members are asked for again, bu
   await alice.page.clock.runFor(3_000);
   await expect.poll(() => asked).toBe(2);
   await expect(alice.page.locator("#people-count")).toHaveText("1,300");
+});
+
+test("a room that one may not join says so, and the others go on", async ({ hub, person }) => {
+  const { url } = await hub();
+  const alice = await person("alice");
+  await script(alice, {
+    join: (command, tell) => (command.room === "cellar" ? tell({ type: "error", ref: command.ref, code: "forbidden", message: "not you" }) : joined(command, tell)),
+    members,
+  });
+  await alice.enter(url, "lobby");
+  await alice.page.evaluate(() => (location.hash = "cellar"));
+  await expect(alice.state).toHaveText("Not in this room");
+  await expect(alice.page.locator("#notice")).toContainText("You are not allowed to do that. (not you)");
+  await alice.go("lobby");
+  await expect(alice.page.locator("#notice")).toBeHidden();
+});
+
+test("a room of which nothing is kept any more says so", async ({ hub, person }) => {
+  const { url } = await hub();
+  const alice = await person("alice");
+  const seen = await script(alice, {
+    join: ({ ref, room }, tell) => tell({ type: "joined", ref, room, position: { epoch: "e", offset: 100 }, count: 1 }),
+    history: ({ ref, room }, tell) => tell({ type: "history", ref, room, epoch: "e", first: 101, last: 100, messages: [] }),
+    members,
+  });
+  await alice.enter(url, "lobby");
+  await expect(alice.page.locator(".older")).toHaveText("What was said here is not kept any more.");
+  await expect(alice.page.getByText("Nothing was said here yet.")).toBeHidden();
+  expect(seen.commands.filter(({ type }) => type === "history")).toMatchObject([{ before: 101 }]);
+});
+
+test("what was acked and then lost with a hole stands above the hole", async ({ hub, person }) => {
+  const { url } = await hub();
+  const alice = await person("alice");
+  let told, ack;
+  await script(alice, {
+    join: (command, tell) => (joined(command, tell), (told = tell)),
+    members,
+    publish: ({ ref, room }, tell) => (ack = () => tell({ type: "published", ref, room, position: { epoch: "e", offset: 1 } })),
+  });
+  await alice.enter(url, "lobby");
+  await alice.say("lost?");
+  await expect(alice.pending.locator(".status")).toHaveText("Sending…");
+  ack();
+  await expect(alice.pending.locator(".mark")).toBeVisible();
+  told({ type: "gap", room: "lobby", from: 1, to: 3, reason: "trimmed" });
+  told({ type: "message", room: "lobby", offset: 4, from: "bob", time: Date.now(), data: "and on" });
+  await alice.hears(["lost?", "and on"]);
+  const order = await alice.page.locator("#log .leaves :is(.entry .words, .note span)").allTextContents();
+  expect(order).toEqual(["lost?", "A gap of 3 messages, no longer kept", "and on"]);
 });

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 
 	"hubbub/wire"
@@ -25,7 +26,21 @@ type status struct {
 	BytesOut    uint64 `json:"bytes_out"`
 	Gaps        uint64 `json:"gaps"`
 	Late        uint64 `json:"late"` // deliveries that took more than 100 ms
+
+	// Deliveries by how long they took from publish to write, not cumulative, and the ranges' upper ends in milliseconds; the last
+	// range has none. Counts, not percentiles: those of several instances and of any span of time can be made of them.
+	Latency       []uint64  `json:"latency"`
+	LatencyBounds []float64 `json:"latency_bounds"`
 }
+
+// latencyMillis are LatencyBounds in milliseconds.
+var latencyMillis = func() []float64 {
+	bounds := make([]float64, len(LatencyBounds))
+	for i, b := range LatencyBounds {
+		bounds[i] = math.Round(b*1e6) / 1e3
+	}
+	return bounds
+}()
 
 // tellStatus signals the instance's figures, if anybody here or elsewhere may listen.
 func (h *Hub) tellStatus(now time.Time) {
@@ -33,6 +48,7 @@ func (h *Hub) tellStatus(now time.Time) {
 	out := status{
 		Uptime: int64(now.Sub(h.start).Seconds()), Slow: s.SlowLane, Rooms: s.Rooms, Members: s.Members, LogBytes: s.LogBytes,
 		MessagesIn: s.MessagesIn, Published: s.Published, Delivered: s.Delivered, BytesIn: s.BytesIn, BytesOut: s.BytesOut, Gaps: s.Gaps,
+		Latency: s.Latency[:], LatencyBounds: latencyMillis,
 	}
 	for _, n := range s.Connections {
 		out.Connections += n
@@ -44,7 +60,7 @@ func (h *Hub) tellStatus(now time.Time) {
 	}
 	payload, err := json.Marshal(out)
 	if err != nil {
-		return // a struct of numbers
+		return // a struct of finite numbers
 	}
 	h.o.Broker.Signal(statusRoom, wire.Message{Time: now.UnixMilli(), Client: h.o.Instance, Kind: wire.KindJSON, Payload: payload})
 }

@@ -76,7 +76,7 @@ func New(opts Options) *Server {
 	opts.WriteTimeout = orDefault(opts.WriteTimeout, 10*time.Second)
 	opts.IdleTimeout = orDefault(opts.IdleTimeout, time.Minute)
 
-	s := &Server{opts: opts, page: assets(static), opened: map[net.Conn]Connection{}, silent: map[net.Conn]struct{}{}}
+	s := &Server{opts: opts, page: page(), opened: map[net.Conn]Connection{}, silent: map[net.Conn]struct{}{}}
 	s.open, s.stopOpen = context.WithCancel(context.Background())
 	s.upgrader = s.newUpgrader(s.handOver)
 	s.app = s.newApp()

@@ -9,7 +9,6 @@ import (
 	"net"
 	"syscall"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"hubbub/client"
@@ -58,60 +57,6 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-func TestPage(t *testing.T) {
-	files := fstest.MapFS{
-		"static/index.html":  {Data: []byte("<!doctype html>")},
-		"static/app.js":      {Data: []byte("let a = 1")},
-		"static/app.d.ts":    {Data: []byte("let a: 1")},
-		"static/img/dot.svg": {Data: []byte("<svg/>")},
-	}
-	h := newHall()
-	s := New(Options{Open: h.Open})
-	s.page = assets(files)
-	s.app = s.newApp()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = s.Serve(l) }()
-	defer s.Stop(t.Context())
-	addr := l.Addr().String()
-
-	for _, row := range []struct{ path, contentType, body string }{
-		{"/", "text/html; charset=utf-8", "<!doctype html>"},
-		{"/?name=x", "text/html; charset=utf-8", "<!doctype html>"},
-		{"/app.js", "text/javascript; charset=utf-8", "let a = 1"},
-		{"/app.d.ts", "text/plain; charset=utf-8", "let a: 1"},
-		{"/img/dot.svg", "image/svg+xml", "<svg/>"},
-	} {
-		r := exchange(t, addr, get(row.path, host))
-		if r.status != 200 || string(r.body) != row.body || r.header.Get("Content-Type") != row.contentType {
-			t.Errorf("%s: %d %q %v", row.path, r.status, r.body, r.header)
-		}
-		for _, name := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cache-Control"} {
-			if r.header.Get(name) == "" {
-				t.Errorf("%s without %s", row.path, name)
-			}
-		}
-		etag := r.header.Get("ETag")
-		for _, tags := range []string{etag, "W/" + etag, `"x", ` + etag, "*"} {
-			if r := exchange(t, addr, get(row.path, host+"If-None-Match: "+tags+"\r\n")); r.status != 304 || r.header.Get("ETag") != etag {
-				t.Errorf("%s with If-None-Match %s: %d", row.path, tags, r.status)
-			}
-		}
-		head := exchange(t, addr, "HEAD "+row.path+" HTTP/1.1\r\n"+host+"\r\n")
-		if head.status != 200 || head.header.Get("Content-Length") != r.header.Get("Content-Length") || head.header.Get("ETag") != etag {
-			t.Errorf("HEAD %s: %d %v", row.path, head.status, head.header)
-		}
-	}
-	for _, path := range []string{"/index.html/", "/img", "/img/", "/static/app.js", "/../server.go"} {
-		if r := exchange(t, addr, get(path, host)); r.status != 404 {
-			t.Errorf("%s: %d", path, r.status)
-		}
-	}
-}
-
-// TestStop: a handshake in flight is told, a connection that says nothing does not hold anybody up, an upgraded one goes on until its server ends it.
 func TestStop(t *testing.T) {
 	o := newOpener()
 	release := make(chan struct{})
