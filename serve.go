@@ -201,6 +201,9 @@ func announce(c *config.Config, log *slog.Logger, stderr io.Writer, page, admin 
 	if admin != nil {
 		log.Info("admin pages", "url", pageURL(admin))
 	}
+	if c.RedisURL != "" {
+		log.Info("rooms are kept in Redis", "url", c.RedisURL.String(), "prefix", c.RedisPrefix)
+	}
 	log.Debug("settings", "instance", c.Instance, "history_total", c.HistoryTotal.String())
 }
 
