@@ -239,7 +239,7 @@ func TestPublishScriptTrims(t *testing.T) {
 		if n := strings.Count(cp, ";"); n < 1 || n > 2 {
 			t.Errorf("two messages leave the checkpoints %s", cp)
 		}
-		if left := r.c.PTTL(ctx, "log").Val(); left <= 150*time.Second || left > 160*time.Second {
+		if left := r.c.PTTL(ctx, "log").Val(); left <= 160*time.Second || left > 182*time.Second {
 			t.Errorf("the log goes in %v", left)
 		}
 		if left := r.c.PTTL(ctx, "top").Val(); left <= time.Hour {

@@ -23,7 +23,7 @@ const (
 	tailsEvery = 12 * time.Second
 	// tailsRooms is how many rooms one script looks at.
 	tailsRooms = 500
-	// topExtra is how much longer than its messages a room's position is kept; the scripts say the same.
+	// topExtra is how much longer than its messages a room's position is kept, at least.
 	topExtra = time.Hour
 	// redisTimeout bounds one exchange with Redis.
 	redisTimeout = 2 * time.Second

@@ -44,7 +44,7 @@ func (r *Redis) tailsOf(rooms []*followed) []place {
 		most = 1
 	}
 	now := make([]place, len(rooms))
-	ttl := (r.o.Retention.Age + topExtra).Milliseconds()
+	ttl := (r.o.Retention.Age + r.o.Retention.Age/4 + topExtra).Milliseconds() // as publish.lua says
 	for begin := 0; begin < len(rooms); begin += tailsRooms {
 		chunk := rooms[begin:min(begin+tailsRooms, len(rooms))]
 		var cmds []*redis.Cmd

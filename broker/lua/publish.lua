@@ -80,11 +80,16 @@ if n > 0 then
     cp = cp .. digits(offset) .. ':' .. digits(written) .. ':' .. digits(second) .. ';'
     redis.call('HSET', top, 'cp', cp, 'cb', digits(written), 'ct', digits(second))
     trim(log, top, epoch, written, second, bytes, age)
+    -- While anything is published the next checkpoint is a sixteenth of the age away at most, or two seconds: so this need not be
+    -- said with each batch.
+    if age > 0 then
+      redis.call('PEXPIRE', log, age + math.floor(age / 8) + 2000)
+      redis.call('PEXPIRE', top, age + math.floor(age / 4) + 3600000)
+    end
   end
-  if age > 0 then redis.call('PEXPIRE', log, age) end
 end
 redis.call('HSET', top, 'o', digits(offset), 'b', digits(written), me,
   ARGV[4] .. ' ' .. t[1] .. ' ' .. digits(epoch) .. ' ' .. digits(offset) .. ' ' .. words)
-if age > 0 then redis.call('PEXPIRE', top, age + 3600000) else redis.call('PERSIST', top) end
+if age == 0 and offset == n then redis.call('PERSIST', top) end -- its first batch
 if n > 0 then redis.call(verb, channel, 'M' .. digits(epoch) .. ' ' .. digits(first) .. '\n' .. data) end
 return {digits(epoch), digits(offset), words}
