@@ -48,6 +48,8 @@ type Redis struct {
 	follower *follower
 	presence *presence
 
+	questions chan struct{} // of clients, for history and members: a place for each that is asked of Redis at the same time; never closed
+
 	goes     sync.WaitGroup  // links, and questions beside the loops
 	linksCtx context.Context // the links', set by Run
 
@@ -112,11 +114,26 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 		o: o, client: client, cluster: cluster, sharded: cluster, name: o.Instance + "." + rand.Text()[:10],
 		keys: keyspace{o.Prefix}, seen: newSeen(), up: make(map[string]*link), complains: make(map[string]time.Time),
 	}
+	r.questions = make(chan struct{}, questions)
 	r.outbox = newOutbox(r, cmp.Or(o.QueueBytes, 64<<20))
 	r.reader = &reader{r: r, wake: make(chan struct{}, 1)}
 	r.follower = newFollower(r)
 	r.presence = newPresence(r)
 	return r, nil
+}
+
+// questions is how many clients are answered at a time, each over a connection of its own. If it were larger, many who come back at once would hold
+// up each other and the publishes.
+const questions = 16
+
+// question waits for a place to ask Redis something, until ctx ends at most. done gives the place back.
+func (r *Redis) question(ctx context.Context) (done func(), err error) {
+	select {
+	case r.questions <- struct{}{}:
+		return func() { <-r.questions }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 const (

@@ -12,7 +12,12 @@ import (
 
 // Members implements Presence.
 func (r *Redis) Members(ctx context.Context, room string, limit int) (count int, list []wire.Member, err error) {
-	answer, err := membersScript.Run(ctx, r.client, []string{r.keys.of(room, "who")}, limit).Slice()
+	var answer []any
+	done, err := r.question(ctx)
+	if err == nil {
+		answer, err = membersScript.Run(ctx, r.client, []string{r.keys.of(room, "who")}, limit).Slice()
+		done()
+	}
 	if err != nil || len(answer)%2 != 1 {
 		r.complain("asking who is in a room", cmp.Or(err, errCorrupt))
 		return 0, nil, &wire.Error{Code: wire.Unavailable, Message: "who is in the room cannot be had at the moment: try again", RetryAfter: 1}

@@ -252,7 +252,11 @@ func (p *logPage) visible() Page {
 func (r *Redis) page(ctx context.Context, room, from string, limit int) (p logPage, err error) {
 	r.stats.pages.Add(1)
 	var c *redis.Cmd
-	err = r.pipelined(ctx, func(pipe redis.Pipeliner) { c = r.evalRead(ctx, pipe, room, from, limit, pageBytes, 0) })
+	done, err := r.question(ctx)
+	if err == nil {
+		err = r.pipelined(ctx, func(pipe redis.Pipeliner) { c = r.evalRead(ctx, pipe, room, from, limit, pageBytes, 0) })
+		done()
+	}
 	if err == nil {
 		p, err = parsePage(c)
 	}

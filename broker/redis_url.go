@@ -148,22 +148,25 @@ func dialer(text string) (redis.UniversalClient, error) {
 		}
 	}
 	const dial = time.Second
+	// How many connections there are is bounded by who uses them, see Redis.questions. go-redis takes the size of its pool for the number of
+	// failed attempts after which it makes none for a second; when Redis is back, a second is long.
+	const pool = 1 << 14
 	switch u.kind {
 	case "sentinel":
 		return redis.NewFailoverClient(&redis.FailoverOptions{
 			MasterName: u.master, SentinelAddrs: u.addrs, SentinelUsername: u.sentinelUser, SentinelPassword: u.sentinelPassword,
 			Username: u.user, Password: u.password, DB: u.db, TLSConfig: secure, Protocol: 2, MaxRetries: -1, DialerRetries: 1,
-			DialTimeout: dial, ReadTimeout: redisTimeout, WriteTimeout: redisTimeout, ContextTimeoutEnabled: true,
+			DialTimeout: dial, ReadTimeout: redisTimeout, WriteTimeout: redisTimeout, ContextTimeoutEnabled: true, PoolSize: pool,
 		}), nil
 	case "cluster":
 		return redis.NewClusterClient(&redis.ClusterOptions{
 			Addrs: u.addrs, Username: u.user, Password: u.password, TLSConfig: secure, Protocol: 2, MaxRetries: -1, MaxRedirects: 3,
-			DialerRetries: 1, DialTimeout: dial, ReadTimeout: redisTimeout, WriteTimeout: redisTimeout, ContextTimeoutEnabled: true,
+			DialerRetries: 1, DialTimeout: dial, ReadTimeout: redisTimeout, WriteTimeout: redisTimeout, ContextTimeoutEnabled: true, PoolSize: pool,
 		}), nil
 	default:
 		return redis.NewClient(&redis.Options{
 			Addr: u.addrs[0], Username: u.user, Password: u.password, DB: u.db, TLSConfig: secure, Protocol: 2, MaxRetries: -1,
-			DialerRetries: 1, DialTimeout: dial, ReadTimeout: redisTimeout, WriteTimeout: redisTimeout, ContextTimeoutEnabled: true,
+			DialerRetries: 1, DialTimeout: dial, ReadTimeout: redisTimeout, WriteTimeout: redisTimeout, ContextTimeoutEnabled: true, PoolSize: pool,
 		}), nil
 	}
 }
