@@ -86,10 +86,15 @@ func (s *polled) wakeWriterLocked() {
 	}
 }
 
-// Read implements hub.Conn. It never waits.
+// Read implements hub.Conn. Like TryWrite it never waits, and holds the lock during the system call.
 func (s *polled) Read(into hub.Buffer) (int, error) {
-	if err := s.begin(); err != nil {
-		return 0, err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return 0, net.ErrClosed
+	case s.due:
+		return 0, os.ErrDeadlineExceeded
 	}
 	p := into.Borrow()
 	if len(p) == 0 { // reading nothing looks like the end of the stream
@@ -99,11 +104,8 @@ func (s *polled) Read(into hub.Buffer) (int, error) {
 	for err == unix.EINTR {
 		n, err = unix.Read(s.fd, p)
 	}
-	if n == len(p) {
-		s.mu.Lock()
-		s.readable = true
-		s.mu.Unlock()
-	}
+	// The lock keeps new edges out meanwhile. One that came before told of what has been read now, unless the buffer was too small for all.
+	s.readable = n == len(p)
 	if n > 0 {
 		return n, nil
 	}
@@ -116,20 +118,6 @@ func (s *polled) Read(into hub.Buffer) (int, error) {
 	default:
 		return 0, os.NewSyscallError("read", err)
 	}
-}
-
-// begin says why the socket must not be read, and takes the edge. The reader alone closes the socket, so the answer holds until it has read.
-func (s *polled) begin() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return net.ErrClosed
-	case s.due:
-		return os.ErrDeadlineExceeded
-	}
-	s.readable = false
-	return nil
 }
 
 // SetReadDeadline implements hub.Conn.
