@@ -12,24 +12,35 @@ import (
 
 func nothing(context.Context, *scene) error { return nil }
 
-// killPubSub ends what the instances listen on, in the end so often that what is published last finds hardly anybody who listens.
+// killPubSub ends what the instances listen on.
 func killPubSub(ctx context.Context, s *scene) error {
-	kill := func() error {
-		_, err := s.redis.Do(ctx, "CLIENT", "KILL", "TYPE", "pubsub")
-		return err
-	}
 	for s.between(ctx, 100, 700) {
-		if err := kill(); err != nil {
+		if err := s.killListeners(ctx); err != nil {
 			return err
 		}
 	}
-	for range 30 {
-		if err := kill(); err != nil {
+	return nil
+}
+
+// deafenLast ends it so often that hardly anybody listens to what is published last: no link lives as long as it takes to replace one.
+func deafenLast(ctx context.Context, s *scene, answered <-chan struct{}) error {
+	for {
+		if err := s.killListeners(ctx); err != nil {
 			return err
 		}
-		wait(ctx, time.Duration(s.random.IntN(20))*time.Millisecond)
+		select {
+		case <-answered:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-time.After(2 * time.Millisecond):
+		}
 	}
-	return kill()
+}
+
+func (s *scene) killListeners(ctx context.Context) error {
+	_, err := s.redis.Do(ctx, "CLIENT", "KILL", "TYPE", "pubsub")
+	return err
 }
 
 // cut resets the first instance's connections, and now and then refuses new ones for a while.

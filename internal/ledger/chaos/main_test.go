@@ -84,22 +84,17 @@ func TestShort(t *testing.T) {
 	}
 }
 
-// TestBroken: a hub without its fence against rollbacks, and one that repairs no holes, are found out. A hole that is followed by something the
-// hub fills by itself, so it takes luck to lose the last message: a few plays are allowed, of which a whole build would be guilty in none.
+// TestBroken: a hub without its fence against rollbacks, and one that repairs no holes, are found out.
 func TestBroken(t *testing.T) {
 	for _, c := range []struct{ broken, row string }{{"fence", "rollback"}, {"repair", "pubsub"}} {
 		t.Run(c.broken, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(6) {
-				p := play{hub: hub(t, c.broken), dir: t.TempDir(), seconds: 4 * time.Second, seed: seed, instances: 2, patience: 25 * time.Second}
-				line, err := p.run(t.Context(), rowNamed(t, c.row))
-				t.Log(line)
-				if line.Guilty() {
-					return
-				}
-				t.Logf("it was not found out: %v", err)
+			p := play{hub: hub(t, c.broken), dir: t.TempDir(), seconds: 4 * time.Second, seed: 1, instances: 2, patience: 25 * time.Second}
+			line, err := p.run(t.Context(), rowNamed(t, c.row))
+			t.Log(line)
+			if !line.Guilty() {
+				t.Errorf("it was not found out: %v", err)
 			}
-			t.Error("it was never found out")
 		})
 	}
 }

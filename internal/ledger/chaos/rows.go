@@ -19,10 +19,11 @@ type row struct {
 	// the old one, its readers may be told something else than the others', and learn of it by a new epoch.
 	named bool
 
-	store    func(context.Context, *scene) (urls []string, err error) // nil URLs: in memory, one instance
-	fault    func(context.Context, *scene) error                      // what it broke is whole when it returns
-	settings []string                                                 // of the hub
-	slow     int                                                      // readers
+	store    func(context.Context, *scene) (urls []string, err error)            // nil URLs: in memory, one instance
+	fault    func(context.Context, *scene) error                                 // what it broke is whole when it returns
+	last     func(ctx context.Context, s *scene, answered <-chan struct{}) error // goes on until all is answered that was published; nil: nothing does
+	settings []string                                                            // of the hub
+	slow     int                                                                 // readers
 	stall    time.Duration
 
 	forgets     bool // the store may lose what was acked, if every reader is told
@@ -43,7 +44,7 @@ var rows = []row{
 	{name: "memory", title: "one instance in memory: none", short: true, store: memory, fault: nothing, undisturbed: true},
 	{name: "memorykill", title: "one instance in memory: killed, again and again", short: true, store: memory, fault: killInstance, forgets: true},
 	{name: "none", title: "none", short: true, store: one(everySecond), fault: nothing, undisturbed: true},
-	{name: "pubsub", title: "pub/sub connections killed", short: true, store: one(everySecond), fault: killPubSub, undisturbed: true},
+	{name: "pubsub", title: "pub/sub connections killed", short: true, store: one(everySecond), fault: killPubSub, last: deafenLast, undisturbed: true},
 	{name: "cut", title: "TCP cut between one instance and Redis", short: true, store: proxied(everySecond), fault: cut, undisturbed: true},
 	{name: "blackhole", title: "TCP black-holed between one instance and Redis", short: true, store: proxied(everySecond), fault: blackHole, undisturbed: true},
 	{name: "paused", title: "Redis paused for 5 s", short: true, store: one(everySecond), fault: pauseRedis, undisturbed: true},

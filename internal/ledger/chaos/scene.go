@@ -69,7 +69,19 @@ func (p play) run(ctx context.Context, r row) (line ledger.Line, err error) {
 	s.until = time.Now().Add(p.seconds)
 	fault := r.fault(ctx, s)
 	s.rest(ctx, 0) // until the time is up
+	last := make(chan error, 1)
+	go func() {
+		if r.last == nil {
+			last <- nil
+			return
+		}
+		last <- r.last(ctx, s, c.Answered())
+	}()
+	if r.last != nil {
+		wait(ctx, 300*time.Millisecond) // something is published under it
+	}
 	found, err := c.Finish(ctx)
+	err = errors.Join(err, <-last)
 	line.CaughtUp = found.CaughtUp
 	line.Verdict = ledger.Judge(ledger.Evidence{Books: found.Books, Views: found.Views, Logs: found.Logs, Forgets: r.forgets})
 	errs := []error{fault, err, s.healthy(ctx)}

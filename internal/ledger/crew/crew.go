@@ -147,6 +147,9 @@ func (c *Crew) await(ctx context.Context, what string, so func() bool) error {
 	return nil
 }
 
+// Answered is closed once Finish has seen every publish answered: the last message of every log is stored then.
+func (c *Crew) Answered() <-chan struct{} { return c.rest }
+
 // Finding is how it ended.
 type Finding struct {
 	Books []*ledger.Book
