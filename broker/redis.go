@@ -38,8 +38,7 @@ type Redis struct {
 	// immutable
 	o        RedisOptions
 	client   redis.UniversalClient
-	cluster  bool
-	sharded  bool   // pub/sub, as it is in a cluster
+	cluster  bool   // where pub/sub is sharded
 	name     string // of this life of this instance, unique
 	keys     keyspace
 	seen     *seen
@@ -111,7 +110,7 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	}
 	_, cluster := client.(*redis.ClusterClient)
 	r := &Redis{
-		o: o, client: client, cluster: cluster, sharded: cluster, name: o.Instance + "." + rand.Text()[:10],
+		o: o, client: client, cluster: cluster, name: o.Instance + "." + rand.Text()[:10],
 		keys: keyspace{o.Prefix}, seen: newSeen(), up: make(map[string]*link), complains: make(map[string]time.Time),
 	}
 	r.questions = make(chan struct{}, questions)

@@ -126,7 +126,7 @@ func (r *Redis) exchangeWith(ctx context.Context, pipe redis.Pipeliner, rooms []
 
 // put puts a batch into a pipeline, and the signals behind it.
 func (r *Redis) put(ctx context.Context, pipe redis.Pipeliner, o *outgoing) {
-	b, verb, channel := o.batch, verbOf(r.sharded), r.keys.channel(o.room)
+	b, verb, channel := o.batch, verbOf(r.cluster), r.keys.channel(o.room)
 	if b.n > 0 {
 		seen := r.fence(o.room)
 		args := append(make([]any, 0, 13+2*b.n),
@@ -141,7 +141,7 @@ func (r *Redis) put(ctx context.Context, pipe redis.Pipeliner, o *outgoing) {
 	for i := range b.commands {
 		if c := &b.commands[i]; c.signal {
 			text := appendBlob([]byte{pushSignal}, &c.msgs[0])
-			if r.sharded {
+			if r.cluster {
 				pipe.SPublish(ctx, channel, text)
 			} else {
 				pipe.Publish(ctx, channel, text)

@@ -254,7 +254,7 @@ func (p *presence) tell(ctx context.Context, lease string, number uint64, list [
 	return p.r.pipelined(ctx, func(pipe redis.Pipeliner) {
 		for i := range list {
 			s := &list[i]
-			args := append([]any{k.channel(s.room), verbOf(p.r.sharded), s.mode, number}, s.args...)
+			args := append([]any{k.channel(s.room), verbOf(p.r.cluster), s.mode, number}, s.args...)
 			s.cmd = presentScript.EvalSha(ctx, pipe, []string{k.of(s.room, "who"), k.of(s.room, "in:"+lease), k.of(s.room, "top")}, args...)
 		}
 	})

@@ -161,7 +161,7 @@ func (d *reader) read(ctx context.Context, asks []ask) []*pageRead {
 func (r *Redis) evalRead(ctx context.Context, p redis.Pipeliner, room, from string, limit, size int, diverged epoch) *redis.Cmd {
 	seen := r.fence(room)
 	return readScript.EvalSha(ctx, p, []string{r.keys.of(room, "log"), r.keys.of(room, "top"), r.keys.of(room, "who")},
-		r.keys.channel(room), verbOf(r.sharded), uint64(seen.epoch), seen.offset, uint64(diverged),
+		r.keys.channel(room), verbOf(r.cluster), uint64(seen.epoch), seen.offset, uint64(diverged),
 		r.o.Retention.Age.Milliseconds(), from, limit, size)
 }
 

@@ -155,10 +155,10 @@ func (t *routes) mapped(f *follower, m mapped) {
 // open begins a link.
 func (t *routes) open(f *follower, addr string, node *redis.Client, probe string) {
 	l := &link{
-		addr: addr, node: node, sharded: f.r.sharded, probe: probe, wake: make(chan struct{}, 1),
+		addr: addr, node: node, sharded: f.r.cluster, probe: probe, wake: make(chan struct{}, 1),
 		rooms: make(map[string]*followed),
 	}
-	if f.r.sharded {
+	if f.r.cluster {
 		l.ps = node.SSubscribe(f.r.linksCtx)
 	} else {
 		l.ps = node.Subscribe(f.r.linksCtx)
