@@ -193,10 +193,11 @@ test("the hub is killed and comes back without memory: a gap says so, and each l
   calm(true);
 
   const acked = await Promise.all(members.flatMap(({ publishes }) => publishes));
-  const last = acked.filter(({ position }) => position.epoch === members[0].room.position.epoch).sort((a, b) => a.position.offset - b.position.offset);
-  const end = Math.max(...members.map(({ room }) => room.position.offset));
+  // What comes last tells the life that lasts, and its end: a member may hear of the others' later than they are acked.
+  const { epoch, offset: end } = await members[0].room.publish("the end");
+  const last = acked.filter(({ position }) => position.epoch === epoch);
   for (const { client, room, heard } of members) {
-    await until(() => room.position.epoch === members[0].room.position.epoch && room.position.offset >= end, `the end for ${client}`);
+    await until(() => room.position.epoch === epoch && room.position.offset >= end, `the end for ${client}`);
     // Within an epoch offsets follow each other; another one begins behind a gap that says so, with 1.
     let at = { epoch: heard[0].epoch, offset: 0 };
     for (const { gap, ...message } of heard) {
