@@ -16,7 +16,7 @@ import (
 // that is not here has no place in the house.
 var mayImport = map[string][]string{
 	".":                     {"broker", "client", "hub", "internal/config", "internal/load", "internal/load/dialect", "internal/load/report", "internal/metrics", "internal/retain", "web"},
-	"web":                   {"client", "hub", "wire"},
+	"web":                   {"client", "hub", "internal/nowait", "wire"},
 	"client":                {"broker", "hub", "wire"},
 	"hub":                   {"broker", "internal/retain", "wire"},
 	"broker":                {"internal/retain", "wire"},
@@ -27,11 +27,12 @@ var mayImport = map[string][]string{
 	"internal/ledger/chaos": {"internal/ledger", "internal/ledger/crew", "internal/ledger/stage"},
 	"internal/ledger/crew":  {"internal/ledger"},
 	"internal/ledger/stage": {},
-	"internal/load":         {"internal/load/dialect"},
+	"internal/load":         {"internal/load/dialect", "internal/nowait"},
 	"internal/load/dialect": {},
 	"internal/load/report":  {"internal/load"},
 	"internal/load/bench":   {"internal/load", "internal/load/dialect"},
 	"internal/metrics":      {"broker", "hub", "wire"},
+	"internal/nowait":       {},
 	"internal/retain":       {},
 	"internal/testkit":      {"hub", "wire"},
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hubbub/hub"
+	"hubbub/internal/nowait"
 )
 
 // polled is hub.Conn over the descriptor of a TCP connection that a poller watches.
@@ -100,10 +101,7 @@ func (s *polled) Read(into hub.Buffer) (int, error) {
 	if len(p) == 0 { // reading nothing looks like the end of the stream
 		return 0, io.ErrShortBuffer
 	}
-	n, err := unix.Read(s.fd, p)
-	for err == unix.EINTR {
-		n, err = unix.Read(s.fd, p)
-	}
+	n, err := nowait.Receive(s.fd, p)
 	// The lock keeps new edges out meanwhile. One that came before told of what has been read now, unless the buffer was too small for all.
 	s.readable = n == len(p)
 	if n > 0 {
@@ -116,7 +114,7 @@ func (s *polled) Read(into hub.Buffer) (int, error) {
 	case unix.EAGAIN:
 		return 0, nil
 	default:
-		return 0, os.NewSyscallError("read", err)
+		return 0, os.NewSyscallError("recv", err)
 	}
 }
 
@@ -167,15 +165,12 @@ func (s *polled) TryWrite(p []byte) (int, error) {
 	if s.closed {
 		return 0, net.ErrClosed
 	}
-	n, err := unix.Write(s.fd, p)
-	for err == unix.EINTR {
-		n, err = unix.Write(s.fd, p)
-	}
+	n, err := nowait.Send(s.fd, p)
 	switch err {
 	case nil, unix.EAGAIN:
-		return max(n, 0), nil
+		return n, nil
 	default:
-		return 0, os.NewSyscallError("write", err)
+		return 0, os.NewSyscallError("send", err)
 	}
 }
 

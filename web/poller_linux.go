@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"hubbub/internal/nowait"
 )
 
 // What a connection is registered for, what of it wakes a reader, and what a writer. An error or a hang-up wakes both.
@@ -64,25 +66,23 @@ func (p *poller) close() {
 func (p *poller) loop() {
 	defer close(p.ended)
 	var events [256]unix.EpollEvent
-	n := 0
-	wait := func(fd uintptr) bool {
-		var err error
-		n, err = unix.EpollWait(int(fd), events[:], 0)
-		for err == unix.EINTR {
-			n, err = unix.EpollWait(int(fd), events[:], 0)
-		}
-		return n != 0 || err != nil // with none the runtime has us wait, and asks again
-	}
-	for {
-		if err := p.raw.Read(wait); err != nil || n < 0 {
-			return
-		}
-		for i := range events[:n] {
-			if s := p.owner(events[i]); s != nil {
-				s.happened(events[i].Events)
+	// The runtime calls this now, and whenever there is something new in the epoll instance; what comes while it runs counts as new. An error
+	// would be of our own making, and there is nobody to tell.
+	_ = p.raw.Read(func(fd uintptr) (ended bool) {
+		n := len(events)
+		for n == len(events) {
+			var err error
+			if n, err = nowait.Events(int(fd), events[:]); err != nil {
+				return true
+			}
+			for i := range events[:n] {
+				if s := p.owner(events[i]); s != nil {
+					s.happened(events[i].Events)
+				}
 			}
 		}
-	}
+		return false
+	})
 }
 
 // owner is the socket an event is for; nil if it has been closed meanwhile.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"hubbub/internal/nowait"
 )
 
 // What a system call says that is no failure.
@@ -172,8 +174,8 @@ func connected(fd int) error {
 // widen gives a socket as large a receive buffer as one gets without window scaling.
 func widen(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10) }
 
-func readSocket(fd int, b []byte) (int, error)  { return unix.Read(fd, b) }
-func writeSocket(fd int, b []byte) (int, error) { return unix.Write(fd, b) }
+func readSocket(fd int, b []byte) (int, error)  { return nowait.Receive(fd, b) }
+func writeSocket(fd int, b []byte) (int, error) { return nowait.Send(fd, b) }
 func closeSocket(fd int)                        { unix.Close(fd) }
 
 // fileLimit is how many files this process may have open.
