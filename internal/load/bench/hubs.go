@@ -43,17 +43,35 @@ func (b *bench) runTogether(ctx context.Context, p load.Plan, hubs int) (r load.
 }
 
 func (b *bench) runOver(ctx context.Context, p load.Plan, hubs int, redis *load.Server) (r load.Result, err error) {
+	servers, stop, err := b.startHubs(ctx, hubs, redis)
+	if err != nil {
+		return r, err
+	}
+	defer stop()
 	p.ServerPID = []int{redis.PID}
-	for range hubs {
-		hub, err := b.startHub(ctx, "--redis-url", "redis://"+redisAddr(redis))
-		if err != nil {
-			return r, err
-		}
-		defer hub.Stop()
+	for _, hub := range servers {
 		p.URLs, p.ServerPID = append(p.URLs, hub.URL), append(p.ServerPID, hub.PID)
 	}
 	p.Client = b.client
 	return completed(load.Run(ctx, p, nil))
+}
+
+// startHubs starts instances over one Redis.
+func (b *bench) startHubs(ctx context.Context, n int, redis *load.Server) (hubs []*load.Server, stop func(), err error) {
+	stop = func() {
+		for _, hub := range hubs {
+			hub.Stop()
+		}
+	}
+	for range n {
+		hub, err := b.startHub(ctx, "--redis-url", "redis://"+redisAddr(redis))
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		hubs = append(hubs, hub)
+	}
+	return hubs, stop, nil
 }
 
 // startRedis starts a Redis that keeps nothing. It cannot choose a port by itself and say which; the one that is free now is
