@@ -36,6 +36,7 @@ class Log extends HTMLElement {
   #watch;
   #timer = null;
   #atEnd = true;
+  #top = 0; // where the box was scrolled to when we last looked
   #toMarkSoon = false; // what was missed comes now: one wants to begin where one left
   #unseen = 0; // messages that came while one was further up
   #added = 0; // to the talk, when we last looked
@@ -269,6 +270,7 @@ class Log extends HTMLElement {
 
   /** Changes something, and puts what one reads back to where it was. */
   #hold(change) {
+    if (this.#box.scrollTop !== this.#top) this.#onScroll(); // one has just scrolled, and the event is still to come
     if (this.#atEnd) {
       change();
       this.#box.scrollTop = this.#box.scrollHeight;
@@ -295,6 +297,7 @@ class Log extends HTMLElement {
 
   #onScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#box;
+    this.#top = scrollTop;
     const atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
     if (atEnd !== this.#atEnd) {
       this.#atEnd = atEnd;
