@@ -57,7 +57,7 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 	grammar := new(commands)
 	p, err := config.Parse(grammar, config.Input{Args: args, Env: env, Help: stdout}, kong.Description(about), kong.Help(help))
 	if err == nil {
-		err = checkRedisURL(p)
+		err = checkRedisSettings(p)
 	}
 	if err != nil {
 		complain(stderr, err)

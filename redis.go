@@ -14,15 +14,22 @@ import (
 	"hubbub/internal/retain"
 )
 
-// checkRedisURL says what is wrong with --redis-url, if it is set.
-func checkRedisURL(p *config.Parsed) error {
+// checkRedisSettings says what is wrong with the settings of Redis, as far as it can be seen from here.
+func checkRedisSettings(p *config.Parsed) error {
 	if p.Config == nil || p.Config.RedisURL == "" {
 		return nil
 	}
 	if err := broker.CheckRedisURL(string(p.Config.RedisURL)); err != nil {
 		return fmt.Errorf("%s: %w", cmp.Or(p.Origins["redis-url"], "--redis-url"), err)
 	}
+	if err := broker.CheckRedisTLS(string(p.Config.RedisURL), redisTLS(p.Config)); err != nil {
+		return fmt.Errorf("--redis-ca, --redis-cert, --redis-key: %w", err)
+	}
 	return nil
+}
+
+func redisTLS(c *config.Config) broker.RedisTLS {
+	return broker.RedisTLS{CA: c.RedisCA, Cert: c.RedisCert, Key: c.RedisKey}
 }
 
 // newBroker is the broker that the settings ask for; the second result is the same one if it is over Redis, else nil.
@@ -36,7 +43,7 @@ func newBroker(c *config.Config, limits retain.Limits, log *slog.Logger) (broker
 
 func redisOptions(c *config.Config, limits retain.Limits, log *slog.Logger) broker.RedisOptions {
 	return broker.RedisOptions{
-		URL: string(c.RedisURL), Prefix: c.RedisPrefix, Instance: c.Instance, Retention: limits,
+		URL: string(c.RedisURL), TLS: redisTLS(c), Prefix: c.RedisPrefix, Instance: c.Instance, Retention: limits,
 		WaitReplicas: c.RedisWaitReplicas, ProbeTimeout: c.RedisProbeTimeout, Log: log,
 	}
 }

@@ -21,6 +21,7 @@ import (
 // RedisOptions says where Redis is and how it is used.
 type RedisOptions struct {
 	URL          string        // required, see CheckRedisURL
+	TLS          RedisTLS      // for a URL that asks for TLS
 	Prefix       string        // before all keys and channels: what shares it is one hub; "hubbub"
 	Instance     string        // the name of this instance, for people who look into Redis; "hub"
 	Retention    retain.Limits // what each room keeps. Total is not kept: Redis' own maxmemory bounds it
@@ -98,7 +99,7 @@ var muteOnce = sync.OnceFunc(func() { redis.SetLogger(mute{}) })
 // NewRedis returns a broker, to be brought to life by Run. It connects to nothing yet.
 func NewRedis(o RedisOptions) (*Redis, error) {
 	muteOnce()
-	client, err := dialer(o.URL)
+	client, err := dialer(o.URL, o.TLS)
 	if err != nil {
 		return nil, err
 	}

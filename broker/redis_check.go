@@ -57,8 +57,10 @@ func hint(err error) string {
 		return "nothing listens there: is Redis running, and is the port right"
 	case strings.Contains(text, "NOAUTH"), strings.Contains(text, "WRONGPASS"), strings.Contains(text, "invalid password"):
 		return "the user or the password is wrong: write redis://USER:PASSWORD@HOST"
+	case strings.Contains(text, "certificate required"), strings.Contains(text, "unknown certificate authority"):
+		return "it wants a certificate of ours that it trusts: name one with --redis-cert and --redis-key"
 	case strings.Contains(text, "certificate"), strings.Contains(text, "x509"):
-		return "its certificate is not trusted: name its authority in SSL_CERT_FILE"
+		return "its certificate is not trusted: name who vouches for it with --redis-ca"
 	case strings.Contains(text, "first record does not look like a TLS handshake"):
 		return "it does not speak TLS: write redis in place of rediss"
 	case errors.Is(err, context.DeadlineExceeded), strings.Contains(text, "i/o timeout"):

@@ -134,17 +134,18 @@ func (u *redisURL) path(path string) (err error) {
 
 // dialer makes the client that a URL asks for. Each of the settings has its reason: a command is never sent twice by itself, a
 // context's deadline counts, and what goes wrong is said soon, since all who wait have deadlines of their own.
-func dialer(text string) (redis.UniversalClient, error) {
+func dialer(text string, files RedisTLS) (redis.UniversalClient, error) {
 	u, err := parseRedisURL(text)
 	if err != nil {
 		return nil, fmt.Errorf("the URL of Redis: %w", err)
 	}
 	var secure *tls.Config
 	if u.tls {
-		host, _, _ := net.SplitHostPort(u.addrs[0])
-		secure = &tls.Config{MinVersion: tls.VersionTLS12}
+		if secure, err = files.config(); err != nil {
+			return nil, fmt.Errorf("TLS to Redis: %w", err)
+		}
 		if u.kind == "" {
-			secure.ServerName = host
+			secure.ServerName, _, _ = net.SplitHostPort(u.addrs[0])
 		}
 	}
 	const dial = time.Second

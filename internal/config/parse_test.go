@@ -62,8 +62,8 @@ func TestPrecedence(t *testing.T) {
 		"ping": {"1s", "2s", "3s"}, "write-timeout": {"1s", "2s", "3s"}, "history-messages": {"1", "2", "3"}, "history-bytes": {"1MiB", "2MiB", "3MiB"},
 		"history-total": {"1GiB", "2GiB", "3GiB"}, "history-age": {"1h", "2h", "3h"}, "drain-delay": {"1s", "2s", "3s"},
 		"redis-url": {"redis://a", "redis://b", "redis://c"}, "redis-prefix": {"a", "b", "c"}, "redis-wait-replicas": {"1", "2", "3"},
-		"redis-probe-timeout": {"2s", "3s", "4s"},
-		"shutdown-timeout":    {"1s", "2s", "3s"}, "instance": {"a", "b", "c"}, "log-level": {"debug", "warn", "error"}, "log-format": {"json", "text", "json"},
+		"redis-probe-timeout": {"2s", "3s", "4s"}, "redis-ca": {"a", "b", "c"}, "redis-cert": {"a", "b", "c"}, "redis-key": {"a", "b", "c"},
+		"shutdown-timeout": {"1s", "2s", "3s"}, "instance": {"a", "b", "c"}, "log-level": {"debug", "warn", "error"}, "log-format": {"json", "text", "json"},
 	}
 	for _, s := range config.Settings() {
 		if s.Key == "config" {
@@ -99,7 +99,7 @@ func TestPrecedence(t *testing.T) {
 					want = "2GiB"
 				} else if s.Key == "instance" {
 					want = p.Config.Instance
-				} else if s.Key == "redis-url" {
+				} else if s.Default == "none" || s.Default == "the system's" {
 					want = ""
 				}
 			}

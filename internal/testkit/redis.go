@@ -22,6 +22,7 @@ type RedisServer struct {
 	cmd  *exec.Cmd
 
 	sentinel string        // its configuration, if it is no server but a Sentinel
+	tls      bool          // its port speaks nothing else
 	gone     chan struct{} // closed when the process has ended
 }
 
@@ -59,6 +60,9 @@ func (s *RedisServer) Start() {
 	s.t.Helper()
 	_, port, _ := net.SplitHostPort(s.addr)
 	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--logfile", ""}, s.args...)
+	if s.tls {
+		args = append([]string{"--tls-port", port}, append(args, "--port", "0")...)
+	}
 	if s.sentinel != "" {
 		args = []string{s.sentinel, "--sentinel", "--port", port, "--bind", "127.0.0.1", "--logfile", ""}
 	}
