@@ -37,7 +37,7 @@ func play(t *testing.T, o Options, enough int, meanwhile func(), hubs ...*fake) 
 		for _, r := range hubs[0].rooms {
 			n += len(r.log)
 		}
-		return n >= enough
+		return n >= enough && len(hubs[0].room(Rooms[0]).log) >= 10 // which once waits for
 	})
 	if err != nil {
 		t.Fatal(err)
