@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -99,7 +100,11 @@ var muteOnce = sync.OnceFunc(func() { redis.SetLogger(mute{}) })
 // NewRedis returns a broker, to be brought to life by Run. It connects to nothing yet.
 func NewRedis(o RedisOptions) (*Redis, error) {
 	muteOnce()
-	client, err := dialer(o.URL, o.TLS)
+	url, err := parseRedisURL(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("the URL of Redis: %w", err)
+	}
+	client, err := url.client(o.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -109,9 +114,8 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	_, cluster := client.(*redis.ClusterClient)
 	r := &Redis{
-		o: o, client: client, cluster: cluster, name: o.Instance + "." + rand.Text()[:10],
+		o: o, client: client, cluster: url.kind == "cluster", name: o.Instance + "." + rand.Text()[:10],
 		keys: keyspace{o.Prefix}, seen: newSeen(), up: make(map[string]*link), complains: make(map[string]time.Time),
 	}
 	r.questions = make(chan struct{}, questions)
@@ -119,6 +123,9 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	r.reader = &reader{r: r, wake: make(chan struct{}, 1)}
 	r.follower = newFollower(r)
 	r.presence = newPresence(r)
+	if url.kind == "sentinel" {
+		client.AddHook(&switches{r: r})
+	}
 	return r, nil
 }
 
@@ -264,6 +271,15 @@ func (r *Redis) complain(what string, err error) {
 	r.mu.Unlock()
 	if !quiet {
 		r.o.Log.Warn("redis: "+what, "err", err)
+	}
+}
+
+// leaveLinks ends the links there are; the follower makes others.
+func (r *Redis) leaveLinks(why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.up {
+		l.end(why)
 	}
 }
 

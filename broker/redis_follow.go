@@ -256,6 +256,10 @@ func (f *follower) pushed(e linkPush) {
 		f.r.complain("a push to "+e.channel, err)
 		return
 	}
+	if p.kind != pushSignal && f.r.repairs() && !e.link.trusted() {
+		f.doubt(r)
+		return
+	}
 	switch p.kind {
 	case pushSignal:
 		if !r.owed {
@@ -270,10 +274,16 @@ func (f *follower) pushed(e linkPush) {
 	case !r.reading:
 		f.apply(r, p)
 	case r.heldN+p.bytes > heldBytes:
-		r.held, r.heldN, r.again = nil, 0, true // the log has it all
+		f.doubt(r)
 	default:
 		r.held, r.heldN = append(r.held, p), r.heldN+p.bytes
 	}
+}
+
+// doubt forgets what was pushed: the log has it all, as far as it is true.
+func (f *follower) doubt(r *followed) {
+	r.held, r.heldN = nil, 0
+	f.ask(r)
 }
 
 // apply delivers what follows what the sink has; whatever else it is, the log has to say. No read is under way.

@@ -1,11 +1,15 @@
 package broker
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
@@ -30,6 +34,7 @@ func newScript(t *testing.T) *script {
 	s := &script{t: t, follower: r.follower}
 	s.to, s.who = s, s
 	s.link = &link{wake: make(chan struct{}, 1), rooms: make(map[string]*followed)}
+	s.link.proven.Store(time.Now().UnixNano())
 	s.routes.links = map[string]*link{"": s.link}
 	return s
 }
@@ -148,6 +153,98 @@ func TestFollowPushes(t *testing.T) {
 	s.heard()
 	s.quiet()
 }
+
+// A link of which it is not known whether it hears the right server brings news, and no messages: what is true of them is in the log.
+func TestFollowTrustsAProvenLink(t *testing.T) {
+	s := watched(t)
+	s.link.proven.Store(time.Now().Add(-trustFor - time.Second).UnixNano())
+	s.push("M36 2\n%s", blobs("not b"))
+	s.push("M37 9\n%s", blobs("from a world of its own"))
+	s.heard()
+	a := s.asked()
+	s.push("M36 3\n%s", blobs("not c"))
+	s.answer(a, place{36, 2}, 1, 1, stored(36, 1, "a"), stored(36, 2, "b"))
+	s.heard("deliver 10/2-2")
+	s.answer(s.asked(), place{36, 2}, 1, 1, stored(36, 2, "b")) // nothing the log does not know
+	s.heard()
+	s.quiet()
+	if seen := s.r.seen.of("r"); seen != (place{36, 2}) {
+		t.Errorf("it is taken for seen that there is %v", seen)
+	}
+	s.link.proven.Store(time.Now().UnixNano())
+	s.push("M36 3\n%s", blobs("c"))
+	s.heard("deliver 10/3-3")
+	s.quiet()
+}
+
+// A probe proves where a link leads if it was answered and came back, in either order; one that was given up and comes back later proves nothing.
+func TestProbesProve(t *testing.T) {
+	l := new(link)
+	answered := func(sent int64) {
+		l.answered.Store(sent)
+		l.prove()
+	}
+	came := func(sent int64) { l.cameBack(uintText(uint64(sent))) }
+	now := time.Now().UnixNano()
+	for _, step := range []struct {
+		what   string
+		do     func(int64)
+		sent   int64
+		proven int64
+	}{
+		{"answered", answered, now, 0},
+		{"came back", came, now, now},
+		{"comes back first", came, now + 1, now},
+		{"and is answered", answered, now + 1, now + 1},
+		{"comes back and was given up", came, now + 2, now + 1},
+		{"the next is answered", answered, now + 3, now + 1},
+		{"and comes back", came, now + 3, now + 3},
+	} {
+		step.do(step.sent)
+		if got := l.proven.Load(); got != step.proven || !l.trusted() != (step.proven == 0) {
+			t.Errorf("%s: proven %d, trusted %v, want %d", step.what, got-now, l.trusted(), step.proven-now)
+		}
+	}
+	l.proven.Store(now - int64(trustFor))
+	if l.trusted() {
+		t.Error("a proof holds for ever")
+	}
+}
+
+// Another address of the master ends the links there are, once.
+func TestSwitches(t *testing.T) {
+	s := newScript(t)
+	var ended []error
+	s.link.end = func(err error) { ended = append(ended, err) }
+	s.r.linkUp(s.link)
+	h := &switches{r: s.r}
+	for _, step := range []struct {
+		addr string
+		ends bool
+	}{{"a:1", false}, {"a:1", false}, {"b:1", true}, {"b:1", false}, {"", false}, {"b:1", false}, {"a:1", true}} {
+		ended = nil
+		dial := h.DialHook(func(context.Context, string, string) (net.Conn, error) {
+			if step.addr == "" {
+				return nil, errors.New("nobody is there")
+			}
+			return dialled{addr: step.addr}, nil
+		})
+		c, err := dial(t.Context(), "tcp", "FailoverClient")
+		if (c == nil) != (step.addr == "") || (err == nil) != (step.addr != "") || step.ends != (len(ended) == 1 && ended[0] == errElsewhere) {
+			t.Errorf("%s: %v, %v, the link is ended with %v", step.addr, c, err, ended)
+		}
+	}
+}
+
+// dialled is a connection of which nothing matters but where it leads.
+type dialled struct {
+	net.Conn
+	addr string
+}
+
+func (d dialled) RemoteAddr() net.Addr { return d }
+func (d dialled) Network() string      { return "tcp" }
+func (d dialled) String() string       { return d.addr }
 
 // What is pushed while a read is under way and is too much to be held is read again.
 func TestFollowHoldsLittle(t *testing.T) {

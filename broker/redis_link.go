@@ -19,6 +19,8 @@ const (
 	// deafAfter is how long a link may say nothing, not even what was probed, before it is given up. A connection of which the other
 	// end has gone without a word looks like a quiet one.
 	deafAfter = 3500 * time.Millisecond
+	// trustFor is how long a link is trusted after a probe was sent that came back on it.
+	trustFor = 2500 * time.Millisecond
 	// subscribeChunk is how many channels one command names.
 	subscribeChunk = 256
 )
@@ -44,15 +46,22 @@ type link struct {
 	mu     sync.Mutex // guards wishes
 	wishes []wish     // in their order
 
-	heard  atomic.Int64 // when something came last, nanoseconds since 1970
-	probed atomic.Int64 // how long the last probe took, nanoseconds; 0: none has come back
-	at     atomic.Int64 // when it came back
-	why    atomic.Pointer[error]
+	// Moments in nanoseconds since 1970; 0: never.
+	heard    atomic.Int64 // when something came last
+	answered atomic.Int64 // when the last probe was sent that the server answered
+	returned atomic.Int64 // when the last one was sent that came back on this link
+	proven   atomic.Int64 // when the last one was sent that did both
+
+	probed atomic.Int64          // how long the last probe took until it came back, nanoseconds
+	why    atomic.Pointer[error] // why the last probe was not answered; nil or a nil error: it was
 	gone   atomic.Pointer[error] // why it has ended; nil: it has not
 
 	// owned by the follower
 	rooms map[string]*followed // by channel: all that this link is to bring
 }
+
+// errElsewhere ends a link to a master that was replaced and is awake all the same.
+var errElsewhere = errors.New("what is published to the master does not come back: another server has its place")
 
 // wish is a channel to be subscribed to, or no more.
 type wish struct {
@@ -96,7 +105,7 @@ func (l *link) run(ctx context.Context, tell func(any) bool) {
 		cancel(l.write(ctx))
 		l.ps.Close() // which ends receive
 	})
-	cancel(l.receive(tell))
+	cancel(l.receive(ctx, tell))
 	both.Wait()
 	err := context.Cause(ctx)
 	if !errors.Is(err, context.Canceled) {
@@ -106,7 +115,7 @@ func (l *link) run(ctx context.Context, tell func(any) bool) {
 }
 
 // receive tells what comes until the connection is closed.
-func (l *link) receive(tell func(any) bool) error {
+func (l *link) receive(ctx context.Context, tell func(any) bool) error {
 	for {
 		got, err := l.ps.Receive(context.Background())
 		if err != nil {
@@ -123,9 +132,12 @@ func (l *link) receive(tell func(any) bool) error {
 			}
 		case *redis.Subscription:
 			on := !strings.Contains(m.Kind, "unsub")
-			if m.Channel != l.probe {
+			switch {
+			case m.Channel != l.probe:
 				ok = tell(linkTurned{l, m.Channel, on})
-			} else if !on {
+			case on:
+				l.ping(ctx) // now it can come back; nothing is trusted before
+			default:
 				return errMoved // nothing would come back any more
 			}
 		}
@@ -141,9 +153,24 @@ func (l *link) cameBack(word string) {
 	if err != nil {
 		return
 	}
-	now := time.Now().UnixNano()
-	l.probed.Store(max(now-sent, 1))
-	l.at.Store(now)
+	l.probed.Store(max(time.Now().UnixNano()-sent, 1))
+	l.returned.Store(sent)
+	l.prove()
+}
+
+// prove is called when a probe was answered, and when one came back. One that did both went, just now, to the very server that this link
+// hears. A probe that a paused server finds when it wakes up comes back, too, but nobody waits for its answer any more.
+func (l *link) prove() {
+	if sent := l.answered.Load(); sent == l.returned.Load() {
+		l.proven.Store(sent)
+	}
+}
+
+// trusted says whether what this link brings is what the server says that is asked and published to. A master that was replaced and does not
+// know it yet pushes as well. Any goroutine may ask.
+func (l *link) trusted() bool {
+	at := l.proven.Load()
+	return at != 0 && time.Since(time.Unix(0, at)) <= trustFor
 }
 
 // write carries out wishes, probes, and gives a deaf link up.
@@ -153,7 +180,7 @@ func (l *link) write(ctx context.Context) error {
 	}
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
-	l.ping(ctx)
+	begun := time.Now().UnixNano()
 	for {
 		select {
 		case <-ctx.Done():
@@ -166,6 +193,9 @@ func (l *link) write(ctx context.Context) error {
 			if silent := time.Since(time.Unix(0, l.heard.Load())); silent > deafAfter {
 				return fmt.Errorf("nothing has come for %v", silent.Round(time.Millisecond))
 			}
+			if l.answered.Load()-max(l.proven.Load(), begun) > int64(deafAfter) {
+				return errElsewhere
+			}
 			l.ping(ctx)
 		}
 	}
@@ -175,9 +205,12 @@ func (l *link) write(ctx context.Context) error {
 func (l *link) ping(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, probeEvery)
 	defer cancel()
-	verb := verbOf(l.sharded)
-	err := probeScript.Run(ctx, l.node, []string{l.probe}, l.probe, verb, time.Now().UnixNano()).Err()
-	if err != nil {
+	verb, sent := verbOf(l.sharded), time.Now().UnixNano()
+	err := probeScript.Run(ctx, l.node, []string{l.probe}, l.probe, verb, sent).Err()
+	if err == nil {
+		l.answered.Store(sent)
+		l.prove()
+	} else {
 		err = fmt.Errorf("probing %s: %w", l.node.Options().Addr, err)
 	}
 	l.why.Store(&err)
@@ -224,13 +257,13 @@ func (l *link) health(d time.Duration) error {
 	if err := l.gone.Load(); err != nil {
 		return *err
 	}
-	if at := l.at.Load(); at != 0 && time.Since(time.Unix(0, at)) <= d {
+	if at := l.proven.Load(); at != 0 && time.Since(time.Unix(0, at)) <= d {
 		return nil
 	}
 	if err := l.why.Load(); err != nil && *err != nil {
 		return *err
 	}
-	if l.at.Load() == 0 {
+	if l.proven.Load() == 0 {
 		return errors.New("no probe has come back from " + l.node.Options().Addr + " yet")
 	}
 	return fmt.Errorf("no probe has come back from %s for %v", l.node.Options().Addr, d)

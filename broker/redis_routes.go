@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -163,11 +165,11 @@ func (t *routes) open(f *follower, addr string, node *redis.Client, probe string
 	} else {
 		l.ps = node.Subscribe(f.r.linksCtx)
 	}
+	ctx, end := context.WithCancelCause(f.r.linksCtx)
+	l.end = end
 	t.links[addr] = l
 	f.r.linkUp(l)
 	f.r.presence.doubts()
-	ctx, end := context.WithCancelCause(f.r.linksCtx)
-	l.end = end
 	f.r.goes.Go(func() { l.run(ctx, f.tell) })
 }
 
@@ -183,7 +185,7 @@ func (t *routes) down(f *follower, e linkDown) {
 		f.r.stats.links.Add(1)
 		f.r.complain("the connection that messages are pushed on", e.err)
 	}
-	if t.failures++; l.at.Load() != 0 {
+	if t.failures++; l.proven.Load() != 0 {
 		t.failures = 0
 	}
 	for _, r := range l.rooms {
@@ -240,6 +242,42 @@ func (r *Redis) findHomes(rooms []string, probes map[string]string) (m mapped) {
 		m.homes = append(m.homes, at(r.keys.channel(room), r.keys.of(room, "probe:"+r.name)))
 	}
 	return m
+}
+
+// switches is told of every connection that is made to the master that Sentinels name. Another address is another master: the one that the link
+// hears may not know that it was replaced, if it was only paused, and would push what nobody else will ever see.
+type switches struct {
+	r *Redis
+
+	mu   sync.Mutex // guards last
+	last string     // the address of the last connection
+}
+
+// DialHook implements redis.Hook.
+func (s *switches) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := next(ctx, network, addr)
+		if err == nil && s.changed(c.RemoteAddr().String()) {
+			s.r.leaveLinks(errElsewhere)
+		}
+		return c, err
+	}
+}
+
+func (s *switches) changed(addr string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := s.last
+	s.last = addr
+	return last != "" && last != addr
+}
+
+// ProcessHook implements redis.Hook.
+func (s *switches) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+// ProcessPipelineHook implements redis.Hook.
+func (s *switches) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 // reload has the map of a cluster read again, soon.

@@ -132,13 +132,9 @@ func (u *redisURL) path(path string) (err error) {
 	return nil
 }
 
-// dialer makes the client that a URL asks for. Each of the settings has its reason: a command is never sent twice by itself, a
+// client makes the client that a URL asks for. Each of the settings has its reason: a command is never sent twice by itself, a
 // context's deadline counts, and what goes wrong is said soon, since all who wait have deadlines of their own.
-func dialer(text string, files RedisTLS) (redis.UniversalClient, error) {
-	u, err := parseRedisURL(text)
-	if err != nil {
-		return nil, fmt.Errorf("the URL of Redis: %w", err)
-	}
+func (u redisURL) client(files RedisTLS) (_ redis.UniversalClient, err error) {
 	var secure *tls.Config
 	if u.tls {
 		if secure, err = files.config(); err != nil {

@@ -34,7 +34,7 @@ func TestRedisURL(t *testing.T) {
 		} else if diff := cmp.Diff(want, got, cmp.AllowUnexported(redisURL{})); diff != "" {
 			t.Errorf("%s: %s", text, diff)
 		}
-		client, err := dialer(text, RedisTLS{})
+		client, err := got.client(RedisTLS{})
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
