@@ -86,11 +86,11 @@ func idle(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// cost is what both sides took for one thing. The client's share is there to be below the server's.
+// cost is what both sides took for one thing. Where the client takes more, what goes as fast as it can goes as fast as the client.
 func cost(c load.Cost) string {
 	s := fmt.Sprintf("%s (client %s)", micros(c.ServerEach()), micros(c.ClientEach()))
 	if c.Client > c.Server {
-		s += " THE CLIENT IS THE LIMIT"
+		s += " THE CLIENT TAKES MORE"
 	}
 	return s
 }
