@@ -230,7 +230,7 @@ func TestSwitches(t *testing.T) {
 			return dialled{addr: step.addr}, nil
 		})
 		c, err := dial(t.Context(), "tcp", "FailoverClient")
-		if (c == nil) != (step.addr == "") || (err == nil) != (step.addr != "") || step.ends != (len(ended) == 1 && ended[0] == errElsewhere) {
+		if (c == nil) != (step.addr == "") || (err == nil) != (step.addr != "") || step.ends != (len(ended) == 1 && ended[0] == errMoved) {
 			t.Errorf("%s: %v, %v, the link is ended with %v", step.addr, c, err, ended)
 		}
 	}

@@ -258,7 +258,7 @@ func (s *switches) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := next(ctx, network, addr)
 		if err == nil && s.changed(c.RemoteAddr().String()) {
-			s.r.leaveLinks(errElsewhere)
+			s.r.leaveLinks(errMoved)
 		}
 		return c, err
 	}
