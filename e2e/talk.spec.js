@@ -167,6 +167,7 @@ test("markdown, links and emoji", async ({ hub, person }) => {
   await expect(alice.page.locator("#log .words.big")).toHaveText("👍");
 
   await alice.page.getByRole("button", { name: "Emoji" }).click();
+  await expect(alice.page.locator("#emoji button").first()).toBeFocused();
   await alice.page.keyboard.press("ArrowRight");
   await alice.page.keyboard.press("Enter");
   await expect(alice.page.getByLabel("Message", { exact: true })).toHaveValue("😁");
